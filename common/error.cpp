@@ -1,0 +1,24 @@
+#include "common/error.h"
+
+#include <cerrno>
+
+namespace clusterd {
+
+std::string Error::message() const {
+  // EINVAL from make_error() says nothing that `what` does not say better.
+  return code == std::errc::invalid_argument ? what : what + ": " + code.message();
+}
+
+Error errno_error(std::string what) {
+  return {std::error_code(errno, std::system_category()), std::move(what)};
+}
+
+Error make_error(std::string what) {
+  return {std::make_error_code(std::errc::invalid_argument), std::move(what)};
+}
+
+void throw_exception_from_error(const Error& error, const boost::source_location&) {
+  throw std::system_error(error.code, error.what);
+}
+
+}  // namespace clusterd
