@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace clusterd {
@@ -15,6 +16,8 @@ namespace clusterd {
 /// came in.
 
 inline constexpr int kMaxJsonDepth = 64;
+/// Of the top-level object, which are listed. The inner objects are only bounded by the text.
+inline constexpr std::size_t kMaxJsonMembers = 1024;
 
 enum class JsonKind : std::uint8_t { null, boolean, number, string, array, object };
 
@@ -45,11 +48,21 @@ struct CheckedJson {
 };
 
 /// Checks one JSON value with optional white space around it. On failure `error` is filled in.
+/// The result points into `text`, which must outlive it.
 [[nodiscard]] std::optional<CheckedJson> check_json(std::string_view text,
                                                     JsonError* error = nullptr);
 
-/// Decodes a string value as written (with its quotes). A lone surrogate becomes U+FFFD.
+/// Decodes a string value as written (with its quotes). A lone surrogate becomes U+FFFD. The text
+/// must have passed the check; any other gives some string, but is safe.
 [[nodiscard]] std::string decode_json_string(std::string_view quoted);
+
+/// How a text begins: its first `length` bytes fit one UTF-8 sequence, and are a `whole` one or
+/// not.
+struct Utf8Sequence {
+  std::size_t length = 0;
+  bool whole = false;
+};
+[[nodiscard]] Utf8Sequence scan_utf8(std::string_view text);
 
 /// Builds one flat or nested JSON object by appending; the caller gives members in order.
 class JsonWriter {
@@ -79,7 +92,11 @@ class JsonWriter {
   }
 
   [[nodiscard]] const std::string& text() const { return text_; }
-  [[nodiscard]] std::string take() { return std::move(text_); }
+  /// Hands the text out and starts anew.
+  [[nodiscard]] std::string take() {
+    needs_comma_ = false;
+    return std::exchange(text_, {});
+  }
 
  private:
   void separate();

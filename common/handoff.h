@@ -1,0 +1,99 @@
+#pragma once
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+/// The fast path between the master and a native worker: what is on the shared page, and what a
+/// message on the connection socket looks like. Both ends run on one machine and were built from
+/// one protocol version (checked by hello), so these are plain structs in host byte order.
+namespace clusterd::handoff {
+
+inline constexpr std::size_t kPageSize = 4096;
+inline constexpr std::uint32_t kMaxBatch = 64;  ///< connections a message
+
+/// {limit, taken}: two sequence numbers modulo 2^32 in one word, so that "take one" (worker) and
+/// "take back all that is left" (master) exclude each other by compare-and-swap.
+struct Window {
+  std::uint32_t limit = 0;  ///< the worker may take only sequences before this one
+  std::uint32_t taken = 0;  ///< the sequence it takes next
+
+  [[nodiscard]] static constexpr Window unpack(std::uint64_t word) {
+    return {static_cast<std::uint32_t>(word >> 32), static_cast<std::uint32_t>(word)};
+  }
+  [[nodiscard]] constexpr std::uint64_t pack() const {
+    return (std::uint64_t{limit} << 32) | taken;
+  }
+};
+
+/// a comes before b, in arithmetic modulo 2^32.
+[[nodiscard]] constexpr bool before(std::uint32_t a, std::uint32_t b) {
+  return static_cast<std::int32_t>(a - b) < 0;
+}
+
+/// The shared page. The master believes nothing that it reads here: see OfferLedger::claim. Each
+/// group of fields that one side writes often has a cache line of its own.
+struct Page {
+  alignas(64) std::atomic<std::uint64_t> window;
+
+  /// Set by the master before it sleeps with copies of offered connections in hand; the worker
+  /// that then takes or drops one clears it and writes the eventfd. A kept copy holds back FIN, so
+  /// the master must not sleep through a take; under load it does not sleep, and nobody writes.
+  alignas(64) std::atomic<std::uint32_t> want_wake;
+
+  /// Written by the worker only; all are claims.
+  alignas(64) std::atomic<std::uint32_t> dropped;   ///< revoked offers before this are thrown away
+  std::atomic<std::uint32_t> active;                ///< connections it holds
+  std::atomic<std::uint64_t> requests;              ///< since it started
+  std::atomic<std::uint64_t> accepted;              ///< in accept race, since it started
+};
+static_assert(sizeof(Page) <= kPageSize);
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+
+/// The client's address, so that the worker need not ask the kernel.
+struct Peer {
+  std::uint16_t family = 0;  ///< AF_INET, AF_INET6, or 0 for none
+  std::uint16_t port = 0;    ///< host byte order
+  std::uint8_t address[16] = {};
+};
+
+struct Offer {
+  std::uint32_t listener = 0;
+  Peer peer;
+};
+
+/// One SEQPACKET message: this header, `count` offers, and `count` descriptors in their order.
+struct MessageHeader {
+  std::uint32_t first_sequence = 0;
+  std::uint32_t count = 0;
+};
+
+struct Message {
+  MessageHeader header;
+  Offer offers[kMaxBatch];
+
+  [[nodiscard]] std::size_t size() const {
+    return sizeof(MessageHeader) + header.count * sizeof(Offer);
+  }
+};
+
+[[nodiscard]] inline Peer to_peer(const sockaddr_storage& address) {
+  Peer peer;
+  peer.family = address.ss_family;
+  if (address.ss_family == AF_INET) {
+    const auto& in = reinterpret_cast<const sockaddr_in&>(address);
+    peer.port = ntohs(in.sin_port);
+    std::memcpy(peer.address, &in.sin_addr, sizeof in.sin_addr);
+  } else if (address.ss_family == AF_INET6) {
+    const auto& in = reinterpret_cast<const sockaddr_in6&>(address);
+    peer.port = ntohs(in.sin6_port);
+    std::memcpy(peer.address, &in.sin6_addr, sizeof in.sin6_addr);
+  }
+  return peer;
+}
+
+}  // namespace clusterd::handoff

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string_view>
+
+/// The process's log: one line an event on stderr, never blocking (see NonblockingWriter). The only
+/// global of the program. Silent until start().
+namespace clusterd::log {
+
+enum class Level : std::uint8_t { trace, debug, info, warn, error, off };
+
+/// `who` stands in each line: "master", "agent". Colour if stderr is a terminal and NO_COLOR is
+/// not set.
+void start(std::string_view who, Level level);
+
+void write(Level level, std::string_view text);
+inline void debug(std::string_view text) { write(Level::debug, text); }
+inline void info(std::string_view text) { write(Level::info, text); }
+inline void warn(std::string_view text) { write(Level::warn, text); }
+inline void error(std::string_view text) { write(Level::error, text); }
+
+/// Called when a line had to wait, from within write(): ask for flush() to be called soon.
+void on_waiting(std::function<void()> callback);
+
+/// Sends on what waits. True if nothing is left.
+bool flush();
+
+/// Gives what waits a last chance of a tenth of a second, at the end of the program.
+void finish();
+
+}  // namespace clusterd::log

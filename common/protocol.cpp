@@ -1,0 +1,138 @@
+#include "common/protocol.h"
+
+#include "common/json.h"
+
+#include <limits>
+
+namespace clusterd::protocol {
+namespace {
+
+constexpr const char* kCommand = "CLUSTERD";
+
+/// A checked line of ours, or nothing if it is somebody else's command.
+Result<std::optional<CheckedJson>> open_line(std::string_view line) {
+  JsonError wrong;
+  auto json = check_json(line, &wrong);
+  if (!json) {
+    return make_error("a line that is no JSON: " + std::string(wrong.what) + " at byte " +
+                      std::to_string(wrong.offset));
+  }
+  if (json->kind != JsonKind::object) return std::optional<CheckedJson>{};
+  if (json->string("cmd") != kCommand) return std::optional<CheckedJson>{};
+  if (!json->string("act")) return make_error("a CLUSTERD line without \"act\"");
+  return json;
+}
+
+Error lacks(std::string_view act, std::string_view member) {
+  return make_error("\"" + std::string(act) + "\" without a valid \"" + std::string(member) + "\"");
+}
+
+JsonWriter begin(std::string_view act) {
+  JsonWriter json;
+  json.begin_object().member("cmd", kCommand).member("act", act);
+  return json;
+}
+
+std::string end(JsonWriter& json) {
+  json.end_object();
+  return json.take() + "\n";
+}
+
+}  // namespace
+
+Result<FromChild> decode_from_child(std::string_view line) {
+  const auto opened = open_line(line);
+  if (!opened) return opened.error();
+  if (!*opened) return FromChild{Unknown{}};
+  const CheckedJson& json = **opened;
+  const std::string act = *json.string("act");
+  if (act == "hello") {
+    const auto version = json.integer("version");
+    if (!version) return lacks(act, "version");
+    return FromChild{Hello{*version}};
+  }
+  if (act == "listen") {
+    const auto seq = json.integer("seq");
+    const auto listener = json.string("listener");
+    if (!seq) return lacks(act, "seq");
+    if (!listener) return lacks(act, "listener");
+    return FromChild{Listen{*seq, *listener}};
+  }
+  if (act == "ready") return FromChild{Ready{}};
+  if (act == "refuse") {
+    const auto sequence = json.integer("sequence");
+    if (!sequence || *sequence < 0 || *sequence > std::numeric_limits<std::uint32_t>::max()) {
+      return lacks(act, "sequence");
+    }
+    return FromChild{Refuse{static_cast<std::uint32_t>(*sequence)}};
+  }
+  return FromChild{Unknown{}};
+}
+
+Result<FromMaster> decode_from_master(std::string_view line) {
+  const auto opened = open_line(line);
+  if (!opened) return opened.error();
+  if (!*opened) return FromMaster{Unknown{}};
+  const CheckedJson& json = **opened;
+  const std::string act = *json.string("act");
+  if (act == "welcome") {
+    const auto version = json.integer("version");
+    const auto fds = json.integer("fds");
+    if (!version) return lacks(act, "version");
+    if (!fds) return lacks(act, "fds");
+    return FromMaster{Welcome{*version, *fds, json.integer("drain_timeout_ms").value_or(0)}};
+  }
+  if (act == "listening") {
+    const auto ack = json.integer("ack");
+    const auto index = json.integer("index");
+    if (!ack) return lacks(act, "ack");
+    if (!index) return lacks(act, "index");
+    return FromMaster{Listening{*ack, json.integer("fds").value_or(0), *index,
+                                json.string("address").value_or(""),
+                                json.string("error").value_or("")}};
+  }
+  return FromMaster{Unknown{}};
+}
+
+std::string encode(const Hello& message) {
+  JsonWriter json = begin("hello");
+  json.member("version", message.version);
+  return end(json);
+}
+
+std::string encode(const Listen& message) {
+  JsonWriter json = begin("listen");
+  json.member("seq", message.seq).member("listener", message.listener);
+  return end(json);
+}
+
+std::string encode(const Ready&) {
+  JsonWriter json = begin("ready");
+  return end(json);
+}
+
+std::string encode(const Refuse& message) {
+  JsonWriter json = begin("refuse");
+  json.member("sequence", message.sequence);
+  return end(json);
+}
+
+std::string encode(const Welcome& message) {
+  JsonWriter json = begin("welcome");
+  json.member("version", message.version)
+      .member("fds", message.fds)
+      .member("drain_timeout_ms", message.drain_timeout_ms);
+  return end(json);
+}
+
+std::string encode(const Listening& message) {
+  JsonWriter json = begin("listening");
+  json.member("ack", message.ack)
+      .member("fds", message.fds)
+      .member("index", message.index)
+      .member("address", message.address)
+      .member("error", message.error);
+  return end(json);
+}
+
+}  // namespace clusterd::protocol

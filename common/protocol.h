@@ -1,0 +1,79 @@
+#pragma once
+
+#include "common/error.h"
+#include "common/handoff.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+
+/// The lines on the channel between the master and a child that speaks the native protocol: one
+/// JSON object a line, {"cmd":"CLUSTERD","act":...}. Pure: text in, value out. A line that is no
+/// JSON object, or lacks what its act needs, is an error; an act that is not known is `Unknown`,
+/// and is ignored, so that either side may be newer.
+namespace clusterd::protocol {
+
+inline constexpr int kVersion = 1;
+inline constexpr std::size_t kLongestLine = 64 * 1024;
+
+struct Unknown {
+  friend bool operator==(const Unknown&, const Unknown&) = default;
+};
+
+// From a child.
+
+/// The first line of every native child. The version decides what else may be said.
+struct Hello {
+  std::int64_t version = 0;
+  friend bool operator==(const Hello&, const Hello&) = default;
+};
+/// "I serve this listener": its configured name, its address, or "" for the only one.
+struct Listen {
+  std::int64_t seq = 0;  ///< comes back as `ack`
+  std::string listener;
+  friend bool operator==(const Listen&, const Listen&) = default;
+};
+struct Ready {
+  friend bool operator==(const Ready&, const Ready&) = default;
+};
+/// "Not all descriptors of a message arrived (MSG_CTRUNC): I can take none from this one on."
+struct Refuse {
+  std::uint32_t sequence = 0;
+  friend bool operator==(const Refuse&, const Refuse&) = default;
+};
+using FromChild = std::variant<Unknown, Hello, Listen, Ready, Refuse>;
+
+// From the master.
+
+/// Answers hello. Comes with three descriptors for a worker (connection socket, page, eventfd)
+/// and with none for the agent.
+struct Welcome {
+  std::int64_t version = kVersion;
+  std::int64_t fds = 0;
+  std::int64_t drain_timeout_ms = 0;  ///< how long a worker whose master died may go on
+  friend bool operator==(const Welcome&, const Welcome&) = default;
+};
+/// Answers listen. In accept race the listening socket comes with it.
+struct Listening {
+  std::int64_t ack = 0;
+  std::int64_t fds = 0;    ///< 1 in accept race
+  std::int64_t index = -1; ///< names the listener in offers; -1 if there is none
+  std::string address;     ///< the real one
+  std::string error;       ///< why not, if index is -1
+  friend bool operator==(const Listening&, const Listening&) = default;
+};
+using FromMaster = std::variant<Unknown, Welcome, Listening>;
+
+[[nodiscard]] Result<FromChild> decode_from_child(std::string_view line);
+[[nodiscard]] Result<FromMaster> decode_from_master(std::string_view line);
+
+/// With the newline.
+[[nodiscard]] std::string encode(const Hello& message);
+[[nodiscard]] std::string encode(const Listen& message);
+[[nodiscard]] std::string encode(const Ready& message);
+[[nodiscard]] std::string encode(const Refuse& message);
+[[nodiscard]] std::string encode(const Welcome& message);
+[[nodiscard]] std::string encode(const Listening& message);
+
+}  // namespace clusterd::protocol

@@ -1,0 +1,155 @@
+#include "config/defaults.h"
+
+#include "common/unique_fd.h"
+#include "config/words.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
+#include <memory>
+#include <sched.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utility>
+
+namespace clusterd::config {
+namespace {
+
+constexpr std::size_t kMostBytes = 1U << 20U;
+constexpr const char* kUsualPath = "/usr/local/bin:/usr/bin:/bin";
+constexpr const char* kCannotBeRead = "cannot be read";
+
+/// The variable's value, or an empty string if it is not set.
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+void find_cpus(Surroundings& found) {
+  // The kernel refuses a mask smaller than its own: 8 sets of 1,024 are as many as it can have.
+  std::array<cpu_set_t, 8> masks{};
+  if (::sched_getaffinity(0, sizeof masks, masks.data()) != 0) {
+    found.cpus_reason = "the affinity mask cannot be read";
+    return;
+  }
+  const int count = std::max(1, CPU_COUNT_S(sizeof masks, masks.data()));
+  found.cpus = static_cast<std::uint32_t>(count);
+  found.cpus_reason = std::to_string(count) + (count == 1 ? " CPU" : " CPUs");
+  found.cpus_reason += " in the affinity mask";
+}
+
+std::string find_control_root() {
+  const uid_t user = ::geteuid();
+  if (user == 0) return "/run/clusterd";
+  const std::string runtime = environment("XDG_RUNTIME_DIR");
+  // The base directory specification says that a relative one is to be ignored.
+  if (runtime.starts_with('/')) return runtime + "/clusterd";
+  return "/tmp/clusterd-" + std::to_string(user);
+}
+
+/// The first executable file `word` in a folder of PATH.
+Result<std::string> find_in_path(std::string_view word, const Surroundings& surroundings) {
+  std::string_view rest = surroundings.path;
+  while (!rest.empty()) {
+    const std::string_view folder = rest.substr(0, rest.find(':'));
+    rest.remove_prefix(std::min(rest.size(), folder.size() + 1));
+    // A relative folder would depend on where the master was started.
+    if (!folder.starts_with('/')) continue;
+    std::string program(folder);
+    program.append(folder.ends_with('/') ? "" : "/").append(word);
+    if (surroundings.why_not_executable(program).empty()) return program;
+  }
+  return make_error("no executable file " + in_quotes(word, kMostPathBytes) + " in PATH (" +
+                    escaped(surroundings.path) + ")");
+}
+
+}  // namespace
+
+std::string resolved(std::filesystem::path folder, const std::filesystem::path& path) {
+  auto part = path.begin();
+  for (; part != path.end() && (*part == "." || *part == ".."); ++part) {
+    if (*part == "..") folder = folder.parent_path();
+  }
+  // Further on a ".." may follow a link, and only the kernel knows what it means there.
+  for (; part != path.end(); ++part) folder /= *part;
+  return folder.string();
+}
+
+Result<std::string> find_program(const std::string& word, const std::string& directory,
+                                 const Surroundings& surroundings) {
+  if (word.find('/') == std::string::npos) return find_in_path(word, surroundings);
+  std::string program = resolved(directory, word);
+  const std::string why = surroundings.why_not_executable(program);
+  if (!why.empty()) return make_error(in_quotes(program, kMostPathBytes) + ": " + why);
+  return program;
+}
+
+Surroundings find_surroundings(const std::string& real_file) {
+  Surroundings found;
+  found.file = real_file;
+  found.path = environment("PATH");
+  if (found.path.empty()) found.path = kUsualPath;
+  find_cpus(found);
+  found.control_root = find_control_root();
+  found.why_not_executable = &why_not_executable;
+  return found;
+}
+
+std::string why_not_executable(const std::string& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return std::system_category().message(errno);
+  if (S_ISDIR(status.st_mode)) return "is a directory";
+  if (!S_ISREG(status.st_mode)) return "is not a regular file";
+  // AT_EACCESS: exec asks for the effective user as well.
+  if (::faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) != 0) return "is not executable";
+  return "";
+}
+
+Result<std::string> real_path(const std::string& file) {
+  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(file.c_str(), nullptr),
+                                                         &std::free);
+  if (real == nullptr) return errno_error(kCannotBeRead);
+  return std::string(real.get());
+}
+
+Result<std::string> read_file(const std::string& file, std::size_t limit) {
+  // O_NONBLOCK: a FIFO without a writer would block the open.
+  const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  struct stat status{};
+  if (!fd || ::fstat(fd.get(), &status) != 0) return errno_error(kCannotBeRead);
+  if (S_ISDIR(status.st_mode)) return make_error("is a directory");
+  if (!S_ISREG(status.st_mode)) return make_error("is not a regular file");
+
+  // The size that fstat() gives may be a lie (/proc) or change meanwhile: only reading tells.
+  std::string content(limit + 1, '\0');
+  std::size_t size = 0;
+  while (size < content.size()) {
+    const ssize_t got = ::read(fd.get(), content.data() + size, content.size() - size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return errno_error(kCannotBeRead);
+    if (got == 0) break;
+    size += static_cast<std::size_t>(got);
+  }
+  if (size > limit) return make_error("is larger than " + std::to_string(limit) + " bytes");
+  content.resize(size);
+  return content;
+}
+
+std::string text(const std::string& file, const Mistake& mistake) {
+  if (mistake.line == 0) return file + ": " + mistake.what;
+  return file + ":" + std::to_string(mistake.line) + ": " + mistake.what;
+}
+
+std::variant<Settings, Mistakes> load(const std::string& file) {
+  const Result<std::string> real = real_path(file);
+  if (!real.has_value()) return Mistakes{{0, real.error().message()}};
+  const Result<std::string> content = read_file(*real, kMostBytes);
+  if (!content.has_value()) return Mistakes{{0, content.error().message()}};
+  return parse(*content, find_surroundings(*real));
+}
+
+}  // namespace clusterd::config

@@ -1,0 +1,103 @@
+#pragma once
+
+#include "common/clock.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace clusterd::config {
+
+/// No duration in app.conf is longer.
+inline constexpr std::chrono::days kLongest{30};
+
+/// `text` on one line: what could move the cursor of a terminal is written as an escape.
+[[nodiscard]] inline std::string escaped(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string result;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte != 0x7f) {
+      result += c;
+    } else {
+      result += "\\x";
+      result += kDigits[byte >> 4U];
+      result += kDigits[byte & 15U];
+    }
+  }
+  return result;
+}
+
+/// `text` in quotes, and cut between two characters if it is longer than `limit` bytes.
+[[nodiscard]] inline std::string in_quotes(std::string_view text, std::size_t limit = 60) {
+  const bool cut = text.size() > limit;
+  if (cut) {
+    // 10xxxxxx goes on with the character before it.
+    while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xc0U) == 0x80U) --limit;
+    text = text.substr(0, limit);
+  }
+  return '"' + escaped(text) + (cut ? "...\"" : "\"");
+}
+
+/// "a", "b" or "c"
+[[nodiscard]] inline std::string listed(std::span<const std::string_view> words) {
+  std::string result;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (i > 0) result += i + 1 == words.size() ? " or " : ", ";
+    result += in_quotes(words[i]);
+  }
+  return result;
+}
+
+[[nodiscard]] inline bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+[[nodiscard]] inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/// 1 to 64 letters, digits and `marks`.
+[[nodiscard]] inline bool is_name(std::string_view text, std::string_view marks) {
+  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [&](char c) {
+    return is_letter(c) || is_digit(c) || marks.find(c) != std::string_view::npos;
+  });
+}
+
+/// A cluster's name is also the name of a folder.
+[[nodiscard]] inline bool is_cluster_name(std::string_view text) {
+  return is_name(text, "._-") && text[0] != '.';
+}
+
+[[nodiscard]] inline bool is_variable_name(std::string_view text) {
+  return !text.empty() && !is_digit(text[0]) && std::all_of(text.begin(), text.end(), [](char c) {
+    return is_letter(c) || is_digit(c) || c == '_';
+  });
+}
+
+/// "100ms", "5s", "10m", "2h", "1d", and "0". One that is too long to count is longer than any
+/// that is allowed.
+[[nodiscard]] inline std::optional<Duration> parse_duration(std::string_view text) {
+  static constexpr std::pair<std::string_view, std::chrono::milliseconds> kUnits[] = {
+      {"ms", std::chrono::milliseconds(1)}, {"s", std::chrono::seconds(1)},
+      {"m", std::chrono::minutes(1)},       {"h", std::chrono::hours(1)},
+      {"d", std::chrono::days(1)},
+  };
+  if (text == "0") return Duration::zero();
+  std::uint64_t count = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, status] = std::from_chars(text.data(), end, count);
+  if (status == std::errc::invalid_argument) return std::nullopt;
+  for (const auto& [name, unit] : kUnits) {
+    if (std::string_view(stop, end) != name) continue;
+    const auto most = static_cast<std::uint64_t>(kLongest / unit);
+    if (status == std::errc::result_out_of_range || count > most) return Duration::max();
+    return unit * static_cast<std::int64_t>(count);
+  }
+  return std::nullopt;
+}
+
+}  // namespace clusterd::config

@@ -1,0 +1,62 @@
+#include "master/os/child_process.h"
+
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+
+namespace clusterd::os {
+namespace {
+
+#ifndef P_PIDFD
+constexpr idtype_t kPidFd = static_cast<idtype_t>(3);  // glibc names it from 2.36 on
+#else
+constexpr idtype_t kPidFd = P_PIDFD;
+#endif
+
+std::optional<ExecFailure> read_failure(int pipe) {
+  ExecFailure failure;
+  if (::read(pipe, &failure, sizeof failure) != sizeof failure) return std::nullopt;
+  return failure;
+}
+
+}  // namespace
+
+ChildProcess::~ChildProcess() {
+  if (!spawned_.pidfd) return;  // reaped, or moved from
+  kill();
+  siginfo_t info{};
+  ::waitid(kPidFd, static_cast<id_t>(spawned_.pidfd.get()), &info, WEXITED);
+}
+
+void ChildProcess::terminate() const {
+  ::pidfd_send_signal(spawned_.pidfd.get(), SIGTERM, nullptr, 0);
+}
+
+void ChildProcess::kill() const {
+  ::pidfd_send_signal(spawned_.pidfd.get(), SIGKILL, nullptr, 0);
+  // The leader is not reaped yet, so its number, which is the group's, is still its own.
+  ::kill(-spawned_.pid, SIGKILL);
+}
+
+std::optional<ProcessEnd> ChildProcess::reap() {
+  siginfo_t info{};
+  const auto id = static_cast<id_t>(spawned_.pidfd.get());
+  if (::waitid(kPidFd, id, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0) {
+    return std::nullopt;
+  }
+  // What the leader left in its group has nobody to look after it any more. The number is the
+  // group's own until the leader is reaped, which is the next call.
+  ::kill(-spawned_.pid, SIGKILL);
+  if (::waitid(kPidFd, id, &info, WEXITED | WNOHANG) < 0) return std::nullopt;
+  ProcessEnd end;
+  end.by_signal = info.si_code != CLD_EXITED;
+  end.value = info.si_status;
+  end.dumped_core = info.si_code == CLD_DUMPED;
+  end.exec_failure = read_failure(spawned_.failure.get());
+  spawned_.pidfd.reset();
+  return end;
+}
+
+}  // namespace clusterd::os

@@ -1,0 +1,149 @@
+#include "master/os/spawn.h"
+
+#include "common/environment.h"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+
+namespace clusterd::os {
+namespace {
+
+/// Everything the child needs, made before fork: after it, only async-signal-safe calls are made.
+struct Prepared {
+  const char* program = nullptr;
+  const char* directory = nullptr;
+  std::vector<char*> argv;
+  std::vector<char*> env;
+  int channel = -1;
+  int failure = -1;
+  pid_t parent = -1;
+};
+
+std::vector<char*> pointers(const std::vector<std::string>& strings) {
+  std::vector<char*> result;
+  result.reserve(strings.size() + 1);
+  for (const std::string& string : strings) result.push_back(const_cast<char*>(string.c_str()));
+  result.push_back(nullptr);
+  return result;
+}
+
+[[noreturn]] void fail(int pipe, ExecFailure::Stage stage) {
+  const ExecFailure failure{stage, errno};
+  // If nobody reads it, the exit code alone has to tell.
+  [[maybe_unused]] const ssize_t written = ::write(pipe, &failure, sizeof failure);
+  ::_exit(127);
+}
+
+void reset_signals() {
+  struct sigaction action {};
+  action.sa_handler = SIG_DFL;
+  for (int signal = 1; signal < NSIG; ++signal) ::sigaction(signal, &action, nullptr);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+/// Puts the channel on kChannelFd and null on stdin; marks everything above close-on-exec.
+bool arrange_descriptors(int channel) {
+  const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (null < 0 || ::dup2(null, STDIN_FILENO) < 0) return false;
+  if (channel == kChannelFd) {
+    if (::fcntl(channel, F_SETFD, 0) < 0) return false;
+  } else if (::dup2(channel, kChannelFd) < 0) {
+    return false;
+  }
+  // All of ours are born close-on-exec. This is for those that we inherited from who started us.
+  ::syscall(SYS_close_range, kChannelFd + 1U, ~0U, CLOSE_RANGE_CLOEXEC);
+  return true;
+}
+
+[[noreturn]] void run_child(const Prepared& prepared) {
+  using Stage = ExecFailure::Stage;
+  // Not in the way of the channel's number.
+  const int pipe = ::fcntl(prepared.failure, F_DUPFD_CLOEXEC, kChannelFd + 1);
+  if (pipe < 0) ::_exit(127);
+  const int channel = prepared.channel;
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  // The signal is only sent for a death after the call above.
+  if (::getppid() != prepared.parent) fail(pipe, Stage::parent_gone);
+  if (::setpgid(0, 0) < 0) fail(pipe, Stage::process_group);
+  if (::chdir(prepared.directory) < 0) fail(pipe, Stage::directory);
+  if (!arrange_descriptors(channel)) fail(pipe, Stage::descriptors);
+  reset_signals();
+  ::execve(prepared.program, prepared.argv.data(), prepared.env.data());
+  fail(pipe, Stage::exec);
+}
+
+/// Blocks all signals for its lifetime: one that reaches the child before its handlers are reset
+/// would otherwise run the master's handler there, and be reported to the master.
+class AllSignalsBlocked {
+ public:
+  AllSignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~AllSignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
+  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
+}  // namespace
+
+const char* ExecFailure::name(Stage stage) {
+  switch (stage) {
+    case Stage::parent_gone:
+      return "find the master alive";
+    case Stage::process_group:
+      return "make a process group";
+    case Stage::directory:
+      return "change directory";
+    case Stage::descriptors:
+      return "arrange descriptors";
+    case Stage::exec:
+      return "exec";
+  }
+  return "start";
+}
+
+Result<Spawned> spawn(const SpawnSpec& spec) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) return errno_error("make a pipe");
+  Spawned spawned;
+  spawned.failure.reset(ends[0]);
+  const UniqueFd write_end(ends[1]);
+
+  Prepared prepared{spec.program.c_str(), spec.directory.c_str(), pointers(spec.argv),
+                    pointers(spec.env),   spec.channel,           write_end.get(),
+                    ::getpid()};
+  {
+    const AllSignalsBlocked blocked;
+    spawned.pid = ::fork();
+    if (spawned.pid == 0) run_child(prepared);
+  }
+  if (spawned.pid < 0) return errno_error("fork");
+  // Both sides set the group, so that it exists for whoever comes first.
+  ::setpgid(spawned.pid, spawned.pid);
+  // Safe against a reused number: nobody else reaps our children.
+  spawned.pidfd.reset(::pidfd_open(spawned.pid, 0));
+  if (!spawned.pidfd) {
+    const Error error = errno_error("open a pidfd");
+    ::kill(-spawned.pid, SIGKILL);
+    siginfo_t info;
+    ::waitid(P_PID, static_cast<id_t>(spawned.pid), &info, WEXITED);
+    return error;
+  }
+  return spawned;
+}
+
+}  // namespace clusterd::os

@@ -1,0 +1,46 @@
+#pragma once
+
+#include "common/error.h"
+#include "common/unique_fd.h"
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+namespace clusterd::os {
+
+struct SpawnSpec {
+  std::string program;            ///< absolute path
+  std::vector<std::string> argv;  ///< with argv[0]
+  std::vector<std::string> env;   ///< "KEY=value", complete
+  std::string directory;          ///< the child's working directory
+  int channel = -1;               ///< becomes kChannelFd in the child
+};
+
+/// What fork left in the parent.
+struct Spawned {
+  pid_t pid = -1;
+  UniqueFd pidfd;
+  /// Ends empty when exec succeeded; otherwise carries an ExecFailure. Never blocks.
+  UniqueFd failure;
+};
+
+/// Written by a child that could not exec.
+struct ExecFailure {
+  enum class Stage : int { parent_gone, process_group, directory, descriptors, exec };
+  Stage stage{};
+  int error = 0;  ///< errno
+
+  /// "exec", "change directory", ...
+  [[nodiscard]] static const char* name(Stage stage);
+};
+
+/// Forks and execs; the only fork in the master. The child has a process group of its own, default
+/// signal handlers, an empty signal mask, /dev/null as stdin, the master's stdout and stderr, the
+/// channel, and no other descriptor. It gets TERM if the master dies before the child says hello
+/// (the worker library then takes that off: it finishes what it holds instead).
+/// An error here means that there is no child; a failure of exec comes through `failure`.
+[[nodiscard]] Result<Spawned> spawn(const SpawnSpec& spec);
+
+}  // namespace clusterd::os
