@@ -19,6 +19,8 @@ Error bad(std::string_view text, std::string_view why) {
 }  // namespace
 
 Result<Address> Address::parse(std::string_view text) {
+  // inet_pton(3) would stop at it and believe the rest.
+  if (text.find('\0') != std::string_view::npos) return bad(text, "it has a NUL byte");
   const bool v6 = text.starts_with('[');
   const std::size_t colon = v6 ? text.find("]:") : text.find(':');
   if (colon == std::string_view::npos) return bad(text, "no port");
@@ -58,8 +60,9 @@ Result<Address> Address::parse(std::string_view text) {
 
 Result<Address> Address::from(const sockaddr* address, socklen_t length) {
   Address result;
-  const bool fits = (address->sa_family == AF_INET && length >= sizeof(sockaddr_in)) ||
-                    (address->sa_family == AF_INET6 && length >= sizeof(sockaddr_in6));
+  const bool fits =
+      (length >= sizeof(sockaddr_in) && address->sa_family == AF_INET) ||
+      (length >= sizeof(sockaddr_in6) && address->sa_family == AF_INET6);
   if (!fits) return make_error("read an address: neither IPv4 nor IPv6");
   std::memcpy(&result.storage_, address,
               address->sa_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in));

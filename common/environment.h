@@ -13,4 +13,8 @@ inline constexpr const char* kEnvChannelFd = "CLUSTERD_CHANNEL_FD";  ///< always
 /// The channel's number in the child. Low, since Node marks only low numbers close-on-exec.
 inline constexpr int kChannelFd = 3;
 
+/// The built-in agent is the clusterd program itself, started with this and the cluster's name as
+/// its only argument, argv[0]. Nobody starts a program so by hand, and ps shows what it is.
+inline constexpr const char* kAgentTitle = "clusterd: agent of ";
+
 }  // namespace clusterd

@@ -14,7 +14,8 @@
 namespace clusterd::handoff {
 
 inline constexpr std::size_t kPageSize = 4096;
-inline constexpr std::uint32_t kMaxBatch = 64;  ///< connections a message
+inline constexpr std::uint32_t kMaxBatch = 64;      ///< connections a message
+inline constexpr std::uint32_t kMaxListeners = 64;  ///< [[listen]] tables
 
 /// {limit, taken}: two sequence numbers modulo 2^32 in one word, so that "take one" (worker) and
 /// "take back all that is left" (master) exclude each other by compare-and-swap.
@@ -49,7 +50,7 @@ struct Page {
   alignas(64) std::atomic<std::uint32_t> dropped;   ///< revoked offers before this are thrown away
   std::atomic<std::uint32_t> active;                ///< connections it holds
   std::atomic<std::uint64_t> requests;              ///< since it started
-  std::atomic<std::uint64_t> accepted;              ///< in accept race, since it started
+  std::atomic<std::uint64_t> accepted[kMaxListeners];  ///< in accept race, since it started
 };
 static_assert(sizeof(Page) <= kPageSize);
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);

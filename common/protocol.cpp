@@ -91,6 +91,7 @@ Result<FromMaster> decode_from_master(std::string_view line) {
                                 json.string("address").value_or(""),
                                 json.string("error").value_or("")}};
   }
+  if (act == "revoked") return FromMaster{Revoked{}};
   return FromMaster{Unknown{}};
 }
 
@@ -132,6 +133,11 @@ std::string encode(const Listening& message) {
       .member("index", message.index)
       .member("address", message.address)
       .member("error", message.error);
+  return end(json);
+}
+
+std::string encode(const Revoked&) {
+  JsonWriter json = begin("revoked");
   return end(json);
 }
 

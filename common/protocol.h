@@ -63,7 +63,11 @@ struct Listening {
   std::string error;       ///< why not, if index is -1
   friend bool operator==(const Listening&, const Listening&) = default;
 };
-using FromMaster = std::variant<Unknown, Welcome, Listening>;
+/// Answers refuse: all that was not taken is the master's again, and may be thrown away.
+struct Revoked {
+  friend bool operator==(const Revoked&, const Revoked&) = default;
+};
+using FromMaster = std::variant<Unknown, Welcome, Listening, Revoked>;
 
 [[nodiscard]] Result<FromChild> decode_from_child(std::string_view line);
 [[nodiscard]] Result<FromMaster> decode_from_master(std::string_view line);
@@ -75,5 +79,6 @@ using FromMaster = std::variant<Unknown, Welcome, Listening>;
 [[nodiscard]] std::string encode(const Refuse& message);
 [[nodiscard]] std::string encode(const Welcome& message);
 [[nodiscard]] std::string encode(const Listening& message);
+[[nodiscard]] std::string encode(const Revoked& message);
 
 }  // namespace clusterd::protocol

@@ -1,6 +1,7 @@
 #include "config/command_line.h"
 
 #include "config/nearest.h"
+#include "config/words.h"
 
 #include <CLI/CLI.hpp>
 
@@ -19,37 +20,155 @@ constexpr int kUsage = 64;  // EX_USAGE of sysexits.h
 constexpr std::string_view kCommands[] = {"start", "check", "status", "stop", "version"};
 
 PrintAndExit usage_error(const std::string& what) {
-  return {"clusterd: " + what + "; see clusterd --help\n", kUsage};
+  const std::string after = what.ends_with('?') ? " " : "; ";
+  return {"clusterd: " + what + after + "see clusterd --help\n", kUsage};
 }
 
 PrintAndExit version() { return {"clusterd " CLUSTERD_VERSION "\n", 0}; }
 
-/// The grammar of the command line, and what CLI11 wrote down while reading it. Words that the
-/// grammar does not know are collected, since CLI11's own messages suggest nothing.
+/// "unknown THING "strat"; did you mean "start"?"
+std::string unknown(const std::string& thing, const std::string& word,
+                    std::span<const std::string_view> known) {
+  const std::string_view close = nearest(std::string_view(word).substr(0, word.find('=')), known);
+  const std::string start = "unknown " + thing + " " + in_quotes(word);
+  return close.empty() ? start : start + "; did you mean " + in_quotes(close) + "?";
+}
+
+/// The grammar of the command line, and where CLI11 leaves what it has read. Words that the
+/// grammar does not have are collected, since CLI11's own messages suggest nothing.
 class CommandLine {
  public:
   CommandLine();
 
-  Command read(int argc, const char* const* argv);
+  [[nodiscard]] Command read(int argc, const char* const* argv);
 
  private:
-  CLI::App* add_command(const std::string& name, const std::string& what);
-  void add_file(CLI::App* command, std::string& file);
+  [[nodiscard]] CLI::App* add_command(std::string_view name, const std::string& what);
   void add_target(CLI::App* command);
-  [[nodiscard]] Command result() const;
-  [[nodiscard]] Command targeted(Command command) const;
-  [[nodiscard]] std::string mistake() const;
+  [[nodiscard]] std::string mistake_at_top() const;
+  [[nodiscard]] std::string mistake_in(const CLI::App& command) const;
+  [[nodiscard]] Command command(const CLI::App* given) const;
 
-  CLI::App app_{"clusterd keeps a pool of worker processes alive and hands them connections.",
+  CLI::App app_{"clusterd keeps a pool of worker processes running and hands them connections.",
                 "clusterd"};
-  CLI::App* start_ = add_command("start", "Start a cluster in the foreground.");
-  CLI::App* check_ = add_command("check", "Say what is wrong in a configuration file.");
-  CLI::App* status_ = add_command("status", "Show the state of a running cluster.");
-  CLI::App* stop_ = add_command("stop", "Stop a running cluster and wait until it is gone.");
-  CLI::App* version_ = add_command("version", "Print the version.");
+  CLI::App* start_ = nullptr;
+  CLI::App* check_ = nullptr;
+  CLI::App* status_ = nullptr;
+  CLI::App* stop_ = nullptr;
+  CLI::App* version_ = nullptr;
   Target target_;
   bool json_ = false;
   bool now_ = false;
   bool no_wait_ = false;
   bool print_version_ = false;
 };
+
+CommandLine::CommandLine() {
+  app_.get_formatter()->label("SUBCOMMAND", "COMMAND");
+  app_.get_formatter()->label("Positionals", "Arguments");
+  app_.get_formatter()->label("REQUIRED", "");
+  app_.set_help_flag("-h,--help", "Print this and exit");
+  app_.add_flag("--version", print_version_, "Print the version and exit");
+  app_.allow_extras();
+  // After the first command every word is an argument: a file may be called "stop".
+  app_.require_subcommand(0, 1);
+
+  start_ = add_command("start", "Start a cluster in the foreground");
+  check_ = add_command("check", "Say what is wrong in a configuration file");
+  status_ = add_command("status", "Show the state of a running cluster");
+  stop_ = add_command("stop", "Stop a running cluster, and wait until it is gone");
+  version_ = add_command("version", "Print the version");
+  for (CLI::App* with_file : {start_, check_}) {
+    with_file->add_option("FILE", target_.file, "The configuration file")
+        ->type_name("")
+        ->required();
+  }
+  add_target(status_);
+  add_target(stop_);
+  status_->add_flag("--json", json_, "Print JSON");
+  stop_->add_flag("--now", now_, "Kill the workers instead of draining them");
+  stop_->add_flag("--no-wait", no_wait_, "Return at once");
+}
+
+CLI::App* CommandLine::add_command(std::string_view name, const std::string& what) {
+  CLI::App* command = app_.add_subcommand(std::string(name), what);
+  command->group("Commands");
+  command->allow_extras();
+  return command;
+}
+
+void CommandLine::add_target(CLI::App* command) {
+  command->add_option("FILE", target_.file, "The configuration file it was started with")
+      ->type_name("");
+  command->add_option("--socket", target_.socket, "Its control socket")->type_name("PATH");
+}
+
+Command CommandLine::read(int argc, const char* const* argv) {
+  // argc is 0 where exec was given no argv at all.
+  if (argc <= 1) return usage_error("a command is missing");
+  try {
+    app_.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    return PrintAndExit{app_.help(), 0};
+  } catch (const CLI::RequiredError&) {
+    // FILE is missing, but if a word was unknown, that is the better thing to say. See
+    // mistake_in().
+  } catch (const CLI::Error& error) {
+    return usage_error(error.what());
+  }
+  if (const std::string mistake = mistake_at_top(); !mistake.empty()) return usage_error(mistake);
+  if (print_version_) return version();
+  const CLI::App* given = app_.get_subcommands().front();
+  if (const std::string mistake = mistake_in(*given); !mistake.empty()) {
+    return usage_error(given->get_name() + ": " + mistake);
+  }
+  return command(given);
+}
+
+std::string CommandLine::mistake_at_top() const {
+  static constexpr std::string_view kOptions[] = {"--help", "--version"};
+  const std::vector<std::string> extra = app_.remaining();
+  if (!extra.empty() && extra[0].starts_with('-')) return unknown("option", extra[0], kOptions);
+  if (!extra.empty()) return unknown("command", extra[0], kCommands);
+  if (app_.get_subcommands().empty() && !print_version_) return "a command is missing";
+  return "";
+}
+
+/// Empty if the words that follow the command are right.
+std::string CommandLine::mistake_in(const CLI::App& command) const {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options()) {
+    if (option->nonpositional()) names.push_back(option->get_name());
+  }
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  std::vector<std::string> extra = command.remaining();
+  std::erase(extra, "--");
+  // An unknown option comes first: what follows it may have been meant as its value.
+  const auto option = std::find_if(extra.begin(), extra.end(),
+                                   [](const std::string& word) { return word.starts_with('-'); });
+  if (option != extra.end()) return unknown("option", *option, known);
+  if (!extra.empty()) return "unexpected argument " + in_quotes(extra[0]);
+
+  if (&command == version_) return "";
+  const bool by_socket = &command == status_ || &command == stop_;
+  if (!by_socket && target_.file.empty()) return "FILE is missing";
+  if (by_socket && target_.file.empty() == target_.socket.empty())
+    return "expected either FILE or --socket PATH";
+  return "";
+}
+
+Command CommandLine::command(const CLI::App* given) const {
+  if (given == start_) return StartCommand{target_.file};
+  if (given == check_) return CheckCommand{target_.file};
+  if (given == status_) return StatusCommand{target_, json_};
+  if (given == stop_) return StopCommand{target_, now_, !no_wait_};
+  return version();
+}
+
+}  // namespace
+
+Command parse_command_line(int argc, const char* const* argv) {
+  return CommandLine().read(argc, argv);
+}
+
+}  // namespace clusterd::config

@@ -41,7 +41,7 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
   std::string_view best;
   std::size_t least = kMostSlips + 1;
   for (const std::string_view candidate : known) {
-    const auto [shorter, longer] = std::minmax(word.size(), candidate.size());
+    const auto [shorter, longer] = std::minmax({word.size(), candidate.size()});
     // A third of the letters wrong is another word. The lengths alone settle it for a huge one.
     const std::size_t limit = std::min(kMostSlips, longer / 3);
     if (longer - shorter > limit) continue;

@@ -64,8 +64,7 @@ class Parser {
 
 void Parser::read_text(const std::string& text) {
   if (std::count(text.begin(), text.end(), '.') > kMostDots) {
-    mistakes_.push_back({0, "more than " + std::to_string(kMostDots) + " dots in one file"});
-    return;
+    return mistakes_.push_back({0, "more than " + std::to_string(kMostDots) + " dots in one file"});
   }
   try {
     read_top(toml::parse(text));
@@ -183,16 +182,15 @@ void Parser::read_worker(TomlReader& top) {
   const toml::table* table = top.table("worker");
   if (table == nullptr) return;
   TomlReader reader(*table, "in [worker]", "worker.", mistakes_);
-  Worker& worker = settings_.worker;
   reader.allow_only(kWorkerKeys);
   read_command(reader);
   read_env(reader);
   read_protocol(reader);
-  reader.duration("ready_timeout", Zero::refused, worker.ready_timeout);
-  reader.duration("drain_timeout", Zero::allowed, worker.drain_timeout);
-  reader.duration("kill_timeout", Zero::refused, worker.kill_timeout);
-  reader.duration("stall_timeout", Zero::allowed, worker.stall_timeout);
-  reader.integer("max_pending", 1U, 1024U, worker.max_pending);
+  reader.duration("ready_timeout", Zero::refused, settings_.worker.ready_timeout);
+  reader.duration("drain_timeout", Zero::allowed, settings_.worker.drain_timeout);
+  reader.duration("kill_timeout", Zero::refused, settings_.worker.kill_timeout);
+  reader.duration("stall_timeout", Zero::allowed, settings_.worker.stall_timeout);
+  reader.integer("max_pending", 1U, 1024U, settings_.worker.max_pending);
 }
 
 void Parser::read_command(TomlReader& worker) {
@@ -211,11 +209,10 @@ void Parser::read_command(TomlReader& worker) {
   }
   if (command[0].empty()) return;
   const Result<std::string> program = find_program(command[0], settings_.directory, surroundings_);
-  if (program.has_value()) {
-    settings_.worker.program = *program;
-  } else {
-    worker.blame(line_of((*array)[0].source()), "worker.command: " + program.error().message());
-  }
+  if (!program.has_value())
+    return worker.blame(line_of((*array)[0].source()),
+                        "worker.command: " + program.error().message());
+  settings_.worker.program = *program;
 }
 
 void Parser::read_env(TomlReader& worker) {

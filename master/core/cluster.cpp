@@ -22,7 +22,8 @@ Cluster::Cluster(Plan plan)
     : plan_(plan),
       agent_slot_(plan.restart_delay),
       slots_(plan.workers, SlotFsm(plan.restart_delay)),
-      starts_(plan.workers, 0) {}
+      starts_(plan.workers, 0),
+      last_exits_(plan.workers) {}
 
 Actions Cluster::step(TimePoint now, const Event& event) {
   Step step{now, {}};
@@ -78,15 +79,16 @@ void Cluster::translate(Step& step, ChildId id, const ChildActions& actions) {
     if (const auto* timer = std::get_if<SetTimer>(&action)) {
       step.actions.emplace_back(*timer);
     } else if (const auto* signal = std::get_if<SendSignal>(&action)) {
+      children_.at(id).why = signal->why;
       step.actions.emplace_back(SignalChild{id, signal->signal, signal->why});
     } else if (std::get_if<EndConnections>(&action) != nullptr) {
       step.actions.emplace_back(LeaveRotation{id});
       const Child& child = children_.at(id);
       if (child.fsm.state() == ChildState::draining) {
-        step.note({Note::Kind::drain, id, child.slot, {}, true, {}});
+        step.note({Note::Kind::drain, id, child.slot, {}, true, {}, {}});
       }
     } else if (std::get_if<CameOnline>(&action) != nullptr) {
-      step.note({Note::Kind::online, id, children_.at(id).slot, {}, false, {}});
+      step.note({Note::Kind::online, id, children_.at(id).slot, {}, false, {}, {}});
     } else if (std::get_if<BecameReady>(&action) != nullptr) {
       became_ready(step, id);
     } else if (const auto* end = std::get_if<ChildGone>(&action)) {
@@ -99,16 +101,19 @@ void Cluster::became_ready(Step& step, ChildId id) {
   Child& child = children_.at(id);
   child.ready_at = step.now;
   step.actions.emplace_back(EnterRotation{id});
-  step.note({Note::Kind::ready, id, child.slot, {}, false, step.now - child.spawned_at});
+  step.note({Note::Kind::ready, id, child.slot, {}, false, step.now - child.spawned_at, {}});
   if (state_ == ClusterState::starting) continue_start(step);
 }
 
 void Cluster::gone(Step& step, ChildId id, const ChildGone& gone) {
   const Child child = children_.at(id);
   children_.erase(id);
-  step.actions.emplace_back(Forget{id});
   step.note({Note::Kind::gone, id, child.slot, gone.status, gone.planned,
-             step.now - child.spawned_at});
+             step.now - child.spawned_at, child.why});
+  step.actions.emplace_back(Forget{id});
+  if (id.role == Role::worker) {
+    last_exits_[number_of(child.slot)] = LastExit{gone.status, gone.planned, child.why};
+  }
 
   SlotFsm& slot = slot_of(id.role, child.slot);
   if (slot.incumbent() == id) {
@@ -136,7 +141,7 @@ void Cluster::obey(Step& step, Role role, SlotId slot, const SlotOrder& order) {
     case SlotOrder::Kind::set_timer:
       step.actions.emplace_back(order.timer);
       step.note({Note::Kind::backing_off, ChildId{role, 0}, slot, {}, false,
-                 order.timer.at - step.now});
+                 order.timer.at - step.now, {}});
       break;
   }
 }
@@ -145,12 +150,12 @@ void Cluster::spawn(Step& step, Role role, SlotId slot) {
   const bool agent = role == Role::agent;
   const ChildId id{role, agent ? next_agent_++ : next_worker_++};
   if (!agent) ++starts_[number_of(slot)];
-  Child child{ChildFsm(agent ? plan_.agent : plan_.worker), slot, plan_.generation, step.now, {}};
+  Child child{ChildFsm(agent ? plan_.agent : plan_.worker), slot, plan_.generation, step.now, {}, {}};
   const ChildActions actions = child.fsm.start(step.now, fresh_timer());
   children_.emplace(id, std::move(child));
   slot_of(role, slot).occupied(id);
   step.actions.emplace_back(Spawn{id, slot, plan_.generation});
-  step.note({Note::Kind::forked, id, slot, {}, false, {}});
+  step.note({Note::Kind::forked, id, slot, {}, false, {}, {}});
   translate(step, id, actions);
 }
 
@@ -163,7 +168,7 @@ void Cluster::continue_start(Step& step) {
   if (ready() < slots_.size()) return;
   state_ = ClusterState::running;
   step.actions.emplace_back(AnnounceReady{});
-  step.note({Note::Kind::all_ready, {}, {}, {}, false, step.now - started_at_});
+  step.note({Note::Kind::all_ready, {}, {}, {}, false, step.now - started_at_, {}});
 }
 
 void Cluster::stop(Step& step, Outcome outcome) {

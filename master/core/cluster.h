@@ -6,6 +6,7 @@
 #include "master/core/slot_fsm.h"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -55,6 +56,13 @@ struct Outcome {
   friend bool operator==(const Outcome&, const Outcome&) = default;
 };
 
+/// How a slot's last child ended.
+struct LastExit {
+  ExitStatus status;
+  bool planned = false;
+  std::string why;  ///< the reason we gave it a signal for; empty if we gave none
+};
+
 /// What there is to tell: the log's lines.
 struct Note {
   enum class Kind : std::uint8_t { forked, online, ready, drain, gone, backing_off, all_ready };
@@ -64,6 +72,7 @@ struct Note {
   ExitStatus status;     ///< gone
   bool planned = false;  ///< gone
   Duration time{};       ///< ready, all_ready: since start; gone: uptime; backing_off: the delay
+  std::string why;       ///< gone: the reason we gave it a signal for
 };
 
 // What is to be done, in this order.
@@ -109,11 +118,15 @@ class Cluster {
     Generation generation{};
     TimePoint spawned_at;
     TimePoint ready_at;
+    std::string why;  ///< of the last signal we sent it
   };
 
   [[nodiscard]] ClusterState state() const { return state_; }
   [[nodiscard]] const std::map<ChildId, Child>& children() const { return children_; }
   [[nodiscard]] const std::vector<SlotFsm>& slots() const { return slots_; }
+  [[nodiscard]] const std::optional<LastExit>& last_exit(SlotId slot) const {
+    return last_exits_[number_of(slot)];
+  }
   [[nodiscard]] const SlotFsm& agent_slot() const { return agent_slot_; }
   /// Workers that are ready.
   [[nodiscard]] std::uint32_t ready() const;
@@ -152,6 +165,7 @@ class Cluster {
   SlotFsm agent_slot_;
   std::vector<SlotFsm> slots_;
   std::vector<std::uint32_t> starts_;
+  std::vector<std::optional<LastExit>> last_exits_;
   std::map<ChildId, Child> children_;
   std::uint32_t next_worker_ = 1;
   std::uint32_t next_agent_ = 1;

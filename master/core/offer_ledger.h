@@ -25,7 +25,9 @@ class OfferLedger {
     ended,    ///< will never be offered anything again
   };
 
-  explicit OfferLedger(std::uint32_t window) : window_(window) {}
+  /// `first` is the first offer's number; anything but 0 is for tests of the wrap-around.
+  explicit OfferLedger(std::uint32_t window, std::uint32_t first = 0)
+      : window_(window), sent_(first), taken_(first) {}
 
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] std::uint32_t sent() const { return sent_; }
@@ -67,8 +69,8 @@ class OfferLedger {
 
  private:
   std::uint32_t window_;
-  std::uint32_t sent_ = 0;
-  std::uint32_t taken_ = 0;
+  std::uint32_t sent_;
+  std::uint32_t taken_;
   std::uint64_t taken_in_all_ = 0;
   State state_ = State::open;
   TimePoint progress_at_;  ///< of the last take, or of the first offer to an idle worker

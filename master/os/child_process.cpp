@@ -1,6 +1,7 @@
 #include "master/os/child_process.h"
 
-#include <sys/pidfd.h>
+#include "master/os/pidfd.h"
+
 #include <sys/wait.h>
 #include <unistd.h>
 

@@ -1,10 +1,10 @@
 #include "master/os/spawn.h"
 
 #include "common/environment.h"
+#include "master/os/pidfd.h"
 
 #include <fcntl.h>
 #include <linux/close_range.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -24,6 +24,7 @@ struct Prepared {
   int channel = -1;
   int failure = -1;
   pid_t parent = -1;
+  rlimit open_files{};
 };
 
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
@@ -76,6 +77,9 @@ bool arrange_descriptors(int channel) {
   if (::setpgid(0, 0) < 0) fail(pipe, Stage::process_group);
   if (::chdir(prepared.directory) < 0) fail(pipe, Stage::directory);
   if (!arrange_descriptors(channel)) fail(pipe, Stage::descriptors);
+  // We raised our own limit for the connections in our hands; a program that uses select(2) must
+  // not inherit that. Lowering cannot fail.
+  ::setrlimit(RLIMIT_NOFILE, &prepared.open_files);
   reset_signals();
   ::execve(prepared.program, prepared.argv.data(), prepared.env.data());
   fail(pipe, Stage::exec);
@@ -125,7 +129,7 @@ Result<Spawned> spawn(const SpawnSpec& spec) {
 
   Prepared prepared{spec.program.c_str(), spec.directory.c_str(), pointers(spec.argv),
                     pointers(spec.env),   spec.channel,           write_end.get(),
-                    ::getpid()};
+                    ::getpid(),           spec.open_files};
   {
     const AllSignalsBlocked blocked;
     spawned.pid = ::fork();

@@ -3,6 +3,7 @@
 #include "common/error.h"
 #include "common/unique_fd.h"
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <string>
@@ -16,6 +17,7 @@ struct SpawnSpec {
   std::vector<std::string> env;   ///< "KEY=value", complete
   std::string directory;          ///< the child's working directory
   int channel = -1;               ///< becomes kChannelFd in the child
+  rlimit open_files{};            ///< the child's RLIMIT_NOFILE
 };
 
 /// What fork left in the parent.

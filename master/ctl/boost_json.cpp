@@ -1,0 +1,2 @@
+// Boost.JSON, compiled into the client verbs once.
+#include <boost/json/src.hpp>

@@ -1,0 +1,35 @@
+#include "common/clock.h"
+#include "master/ctl/client.h"
+#include "master/ctl/verbs.h"
+
+#include <poll.h>
+
+#include <cerrno>
+#include <cstdio>
+
+namespace clusterd::ctl {
+
+int run_stop(const config::StopCommand& command) {
+  auto connected = Client::connect(command.target);
+  if (const auto* failure = std::get_if<Failure>(&connected)) return report(*failure);
+  auto& client = std::get<Client>(connected);
+  // Before the stop is asked for: afterwards the master may be gone, and its number another's.
+  const auto master = client.master_process();
+  if (!master) return report({master.error().message(), kSystem});
+
+  const TimePoint start = Clock::now();
+  auto answer =
+      client.ask(command.now ? "{\"verb\":\"stop\",\"now\":true}\n" : "{\"verb\":\"stop\"}\n");
+  if (const auto* failure = std::get_if<Failure>(&answer)) return report(*failure);
+  if (!command.wait) return 0;
+
+  pollfd gone{master->get(), POLLIN, 0};
+  while (::poll(&gone, 1, -1) < 0) {
+    if (errno != EINTR) return report({errno_error("wait for the master").message(), kSystem});
+  }
+  const std::chrono::duration<double> took = Clock::now() - start;
+  std::printf("stopped in %.2f s\n", took.count());
+  return 0;
+}
+
+}  // namespace clusterd::ctl

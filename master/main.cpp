@@ -1,0 +1,46 @@
+#include "agent/builtin_agent.h"
+#include "common/environment.h"
+#include "config/command_line.h"
+#include "master/ctl/verbs.h"
+#include "master/start.h"
+
+#include <cstdio>
+#include <exception>
+#include <string_view>
+
+namespace {
+
+constexpr int kExitOurBug = 70;
+
+struct Run {
+  int operator()(const clusterd::config::StartCommand& command) const {
+    return clusterd::run_start(command);
+  }
+  int operator()(const clusterd::config::CheckCommand& command) const {
+    return clusterd::run_check(command);
+  }
+  int operator()(const clusterd::config::StatusCommand& command) const {
+    return clusterd::ctl::run_status(command);
+  }
+  int operator()(const clusterd::config::StopCommand& command) const {
+    return clusterd::ctl::run_stop(command);
+  }
+  int operator()(const clusterd::config::PrintAndExit& print) const {
+    std::fputs(print.text.c_str(), print.code == 0 ? stdout : stderr);
+    return print.code;
+  }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    if (argc == 1 && std::string_view(argv[0]).starts_with(clusterd::kAgentTitle)) {
+      return clusterd::agent::run_builtin_agent();
+    }
+    return std::visit(Run{}, clusterd::config::parse_command_line(argc, argv));
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "clusterd: %s; this is a bug in clusterd\n", error.what());
+    return kExitOurBug;
+  }
+}

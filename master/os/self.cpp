@@ -1,0 +1,28 @@
+#include "master/os/self.h"
+
+#include <sched.h>
+
+#include <csignal>
+
+namespace clusterd::os {
+
+rlimit raise_open_files() {
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit raised{before.rlim_max, before.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &raised);
+  return before;
+}
+
+bool schedule_as_batch() {
+  const sched_param priority{};
+  return ::sched_setscheduler(0, SCHED_BATCH | SCHED_RESET_ON_FORK, &priority) == 0;
+}
+
+void ignore_sigpipe() {
+  struct sigaction action {};
+  action.sa_handler = SIG_IGN;
+  ::sigaction(SIGPIPE, &action, nullptr);
+}
+
+}  // namespace clusterd::os

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <sys/resource.h>
+
+#include <cstddef>
+
+namespace clusterd::os {
+
+/// What the master does to its own process once, at start.
+
+/// Raises the soft limit of open files to the hard one; gives the limit as it was, for children.
+[[nodiscard]] rlimit raise_open_files();
+
+/// SCHED_BATCH for this process alone (children start with the default policy): a master that is
+/// woken then no longer pushes aside the process that woke it, so that connections come to it in
+/// batches. False if it was refused, which costs speed and nothing else.
+[[nodiscard]] bool schedule_as_batch();
+
+/// A peer that is gone must be an error of the write, not the end of the master.
+void ignore_sigpipe();
+
+}  // namespace clusterd::os

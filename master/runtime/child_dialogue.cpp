@@ -1,0 +1,90 @@
+#include "common/log.h"
+#include "common/protocol.h"
+#include "master/runtime/supervisor.h"
+
+#include <fcntl.h>
+
+namespace clusterd::runtime {
+
+void Supervisor::on_line(ChildId id, std::string_view line) {
+  const auto message = protocol::decode_from_child(line);
+  if (!message) return happened(id, core::BrokeProtocol{"it sent " + message.error().what});
+  const bool first = std::holds_alternative<protocol::Hello>(*message) ||
+                     std::holds_alternative<protocol::Unknown>(*message);
+  if (!first && !children_.at(id)->said_hello) {
+    return happened(id, core::BrokeProtocol{"it spoke before it said hello"});
+  }
+  std::visit([&](const auto& what) { on_message(id, what); }, *message);
+}
+
+void Supervisor::on_message(ChildId id, const protocol::Hello& hello) {
+  Child& child = *children_.at(id);
+  if (hello.version != protocol::kVersion) {
+    return happened(id, core::BrokeProtocol{"it speaks protocol version " +
+                                            std::to_string(hello.version) + ", this master " +
+                                            std::to_string(protocol::kVersion)});
+  }
+  if (!child.said_hello) {
+    child.said_hello = true;
+    const auto drain = std::chrono::duration_cast<std::chrono::milliseconds>(
+        settings_.worker.drain_timeout + settings_.worker.kill_timeout);
+    protocol::Welcome welcome{protocol::kVersion, 0, drain.count()};
+    std::vector<UniqueFd> fds;
+    if (id.role == Role::worker) {
+      auto ends = dispatcher_.join(id);
+      if (!ends) return happened(id, core::BrokeProtocol{ends.error().message()});
+      fds.push_back(std::move(ends->connections));
+      fds.push_back(std::move(ends->page));
+      fds.push_back(std::move(ends->wake));
+    }
+    welcome.fds = static_cast<std::int64_t>(fds.size());
+    child.channel->send(encode(welcome), std::move(fds));
+  }
+  happened(id, core::SaidHello{});
+}
+
+void Supervisor::on_message(ChildId id, const protocol::Listen& listen) {
+  protocol::Listening reply;
+  reply.ack = listen.seq;
+  std::vector<UniqueFd> fds;
+  const auto index = find_listener(listen.listener);
+  if (index) {
+    reply.index = *index;
+    reply.address = listeners_[*index].address().text();
+    dispatcher_.serve(id, *index);
+    if (settings_.listen[*index].policy == config::Policy::accept_race) {
+      fds.emplace_back(::fcntl(listeners_[*index].fd(), F_DUPFD_CLOEXEC, 0));
+      reply.fds = 1;
+    }
+  } else {
+    reply.error = "there is no listener \"" + listen.listener + "\"; there is";
+    for (const config::Listen& known : settings_.listen) reply.error += " \"" + known.name + "\"";
+  }
+  children_.at(id)->channel->send(encode(reply), std::move(fds));
+}
+
+void Supervisor::on_message(ChildId id, const protocol::Ready&) {
+  happened(id, core::SaidReady{});
+}
+
+void Supervisor::on_message(ChildId id, const protocol::Refuse&) {
+  log::warn(to_string(id) + " is out of descriptors; what it was offered goes to others");
+  dispatcher_.refuse(id);
+  children_.at(id)->channel->send(encode(protocol::Revoked{}));
+}
+
+/// By name, by address (as configured or real), or the only one there is.
+std::optional<core::ListenerIndex> Supervisor::find_listener(const std::string& wanted) const {
+  for (core::ListenerIndex index = 0; index < listeners_.size(); ++index) {
+    const config::Listen& known = settings_.listen[index];
+    if (!listeners_[index].is_open()) continue;
+    if (wanted == known.name || wanted == known.address.text() ||
+        wanted == listeners_[index].address().text()) {
+      return index;
+    }
+  }
+  if (wanted.empty() && listeners_.size() == 1 && listeners_[0].is_open()) return 0;
+  return std::nullopt;
+}
+
+}  // namespace clusterd::runtime

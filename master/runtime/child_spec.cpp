@@ -1,0 +1,69 @@
+#include "master/runtime/child_spec.h"
+
+#include "common/environment.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <map>
+#include <string_view>
+
+namespace clusterd::runtime {
+namespace {
+
+using Environment = std::map<std::string, std::string, std::less<>>;
+
+constexpr std::array<std::string_view, 3> kExact{"NOTIFY_SOCKET", "NODE_CHANNEL_FD",
+                                                 "NODE_UNIQUE_ID"};
+constexpr std::array<std::string_view, 3> kPrefixes{"CLUSTERD_", "LISTEN_", "WATCHDOG_"};
+
+bool is_masters_own(std::string_view key) {
+  for (const std::string_view exact : kExact) {
+    if (key == exact) return true;
+  }
+  for (const std::string_view prefix : kPrefixes) {
+    if (key.starts_with(prefix)) return true;
+  }
+  return false;
+}
+
+Environment inherited() {
+  Environment result;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const std::size_t equals = text.find('=');
+    if (equals == std::string_view::npos || is_masters_own(text.substr(0, equals))) continue;
+    result.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return result;
+}
+
+}  // namespace
+
+os::SpawnSpec child_spec(const config::Settings& settings, const core::Spawn& spawn,
+                         const rlimit& open_files) {
+  Environment env = inherited();
+  os::SpawnSpec spec;
+  spec.directory = settings.directory;
+  spec.open_files = open_files;
+  if (spawn.child.role == Role::agent) {
+    // This very program, even if its file was replaced meanwhile.
+    spec.program = "/proc/self/exe";
+    spec.argv = {std::string(kAgentTitle) + settings.name};
+    env[kEnvRole] = "agent";
+  } else {
+    spec.program = settings.worker.program;
+    spec.argv = settings.worker.command;
+    for (const auto& [key, value] : settings.worker.env) env[key] = value;
+    env[kEnvRole] = "worker";
+    env[kEnvSlot] = std::to_string(number_of(spawn.slot));
+    env[kEnvWorkerId] = std::to_string(spawn.child.number);
+  }
+  env[kEnvGeneration] = std::to_string(number_of(spawn.generation));
+  env[kEnvName] = settings.name;
+  env[kEnvChannelFd] = std::to_string(kChannelFd);
+  for (const auto& [key, value] : env) spec.env.push_back(key + "=" + value);
+  return spec;
+}
+
+}  // namespace clusterd::runtime

@@ -1,0 +1,15 @@
+#pragma once
+
+#include "config/settings.h"
+#include "master/core/cluster.h"
+#include "master/os/spawn.h"
+
+namespace clusterd::runtime {
+
+/// What the fork of a child needs: program, arguments and the complete environment. The child
+/// inherits the master's environment without what is the master's alone (its own NOTIFY_SOCKET,
+/// WATCHDOG_*, LISTEN_*, and any CLUSTERD_* or NODE_* channel of a master around it).
+[[nodiscard]] os::SpawnSpec child_spec(const config::Settings& settings, const core::Spawn& spawn,
+                                       const rlimit& open_files);
+
+}  // namespace clusterd::runtime

@@ -1,0 +1,50 @@
+#pragma once
+
+#include "common/json.h"
+#include "master/os/control_socket.h"
+#include "master/runtime/channel.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace clusterd::runtime {
+
+/// Takes verbs on the control socket: one JSON object a line, {"verb":"status"}, and answers each
+/// with one line, {"ok":true,...} or {"ok":false,"error":"..."}. Only root and the master's own
+/// user are served; clients, their lines and their patience are bounded.
+class ControlServer {
+ public:
+  /// The whole answer to a verb, without the newline; nothing if there is no such verb.
+  using Answer = std::function<std::optional<std::string>(const std::string& verb,
+                                                          const CheckedJson& request)>;
+
+  ControlServer(boost::asio::io_context& io, os::ControlSocket socket, Answer answer);
+
+ private:
+  struct Client {
+    std::shared_ptr<Channel> channel;
+    std::unique_ptr<boost::asio::steady_timer> patience;
+  };
+
+  void wait();
+  void accept_all();
+  void serve(UniqueFd fd);
+  void on_line(std::uint64_t id, std::string_view line);
+  void be_patient(std::uint64_t id);
+  void drop(std::uint64_t id);
+
+  boost::asio::io_context& io_;
+  os::ControlSocket socket_;
+  boost::asio::posix::stream_descriptor acceptor_;
+  Answer answer_;
+  std::map<std::uint64_t, Client> clients_;
+  std::uint64_t next_id_ = 1;
+};
+
+}  // namespace clusterd::runtime

@@ -1,0 +1,50 @@
+#include "master/runtime/describe.h"
+
+#include <cstdio>
+#include <cstring>
+#include <system_error>
+
+namespace clusterd::runtime {
+namespace {
+
+std::string format(double value, const char* unit) {
+  char text[48];
+  std::snprintf(text, sizeof text, value < 10 ? "%.1f %s" : "%.0f %s", value, unit);
+  return text;
+}
+
+}  // namespace
+
+std::string describe(const core::ExitStatus& status) {
+  using Kind = core::ExitStatus::Kind;
+  switch (status.kind) {
+    case Kind::exited:
+      return "exited with code " + std::to_string(status.value);
+    case Kind::signaled:
+      return "killed by signal " + std::to_string(status.value) + " (" +
+             signal_name(status.value) + ")" + (status.dumped_core ? ", core dumped" : "");
+    case Kind::not_started:
+      return "not started: " + status.detail + ": " +
+             std::system_category().message(status.value);
+  }
+  return "ended";
+}
+
+std::string signal_name(int signal) {
+  const char* name = ::sigabbrev_np(signal);
+  return name != nullptr ? name : std::to_string(signal);
+}
+
+std::string describe(Duration duration) {
+  const double value = seconds(duration);
+  if (value < 1e-3) return format(value * 1e6, "us");
+  if (value < 1) return format(value * 1e3, "ms");
+  if (value < 120) return format(value, "s");
+  if (value < 7200) return format(value / 60, "min");
+  if (value < 172800) return format(value / 3600, "h");
+  return format(value / 86400, "days");
+}
+
+double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+}  // namespace clusterd::runtime

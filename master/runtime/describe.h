@@ -1,0 +1,21 @@
+#pragma once
+
+#include "common/clock.h"
+#include "master/core/cluster.h"
+
+#include <string>
+
+namespace clusterd::runtime {
+
+/// "exited with code 1", "killed by signal 9 (KILL), core dumped", "not started: exec: No such..."
+[[nodiscard]] std::string describe(const core::ExitStatus& status);
+
+/// "KILL" for 9; the number for one without a name.
+[[nodiscard]] std::string signal_name(int signal);
+
+/// "3.2 ms", "1.5 s", "2 h": two digits that matter.
+[[nodiscard]] std::string describe(Duration duration);
+
+[[nodiscard]] double seconds(Duration duration);
+
+}  // namespace clusterd::runtime

@@ -1,0 +1,132 @@
+#pragma once
+
+#include "common/ids.h"
+#include "master/core/balancer.h"
+#include "master/os/listener.h"
+#include "master/runtime/offer_lane.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace clusterd::runtime {
+
+/// Accepts on the round-robin listeners and hands the connections to the workers. The data path of
+/// the master: one turn per wake-up, no allocation per connection, nothing that can block.
+///
+/// A turn: see what the workers took; give them what others gave back; accept and hand out until
+/// the kernel's queue is empty or nobody has credit; then, before sleeping with copies of offered
+/// connections in hand, ask the workers to be woken and look again.
+class Dispatcher {
+ public:
+  struct Options {
+    std::uint32_t window = 16;
+    Duration stall_timeout{};  ///< 0 = never
+  };
+  struct Events {
+    /// It lied on its page or flooded its eventfd.
+    std::function<void(ChildId, std::string)> broke_protocol;
+    /// It took nothing for stall_timeout; `count` connections go to others.
+    std::function<void(ChildId, std::uint32_t count)> stalled;
+    /// Accepting fails for want of a resource, and pauses.
+    std::function<void(const Error&)> accept_failed;
+  };
+
+  Dispatcher(boost::asio::io_context& io, Options options, Events events);
+
+  /// `listener` must outlive the dispatcher. Accepting starts when a worker serves it.
+  [[nodiscard]] Result<void> add_listener(core::ListenerIndex index, os::Listener& listener);
+
+  /// Makes the lane of a child that said hello.
+  [[nodiscard]] Result<OfferLane::WorkerEnds> join(ChildId child);
+  /// The child serves the listener, once it is in the rotation.
+  void serve(ChildId child, core::ListenerIndex listener);
+  void enter_rotation(ChildId child);
+  /// No more connections for it; what it has not taken goes to others if there are any.
+  void leave_rotation(ChildId child);
+  /// It could not receive all the descriptors that it was offered.
+  void refuse(ChildId child);
+  /// Its process is gone.
+  void forget(ChildId child);
+
+  /// One last sweep of the kernel's queues, then the listeners are closed, for good.
+  void stop_accepting();
+
+  struct LaneStatus {
+    std::uint32_t active = 0;
+    std::uint32_t pending = 0;
+    std::uint64_t taken = 0;
+    std::uint64_t requests = 0;
+  };
+  [[nodiscard]] LaneStatus status(ChildId child) const;
+  [[nodiscard]] std::uint64_t accepted(core::ListenerIndex listener) const;
+  /// Accepted connections that wait in the master for a worker.
+  [[nodiscard]] std::uint32_t waiting(core::ListenerIndex listener) const;
+
+ private:
+  struct Source {
+    os::Listener* listener = nullptr;
+    bool armed = false;
+    bool paused = false;
+    std::uint64_t accepted = 0;
+    std::uint64_t raced = 0;  ///< accept race: what dead workers had accepted
+  };
+  struct Member {
+    ChildId child;
+    OfferLane lane;
+    std::vector<core::ListenerIndex> serves;
+    std::optional<core::Balancer::Seat> seat;
+    bool in_rotation = false;
+    bool broken = false;
+    unsigned idle_wakes = 0;
+    TimePoint closed_until;  ///< after a refusal: the worker is out of descriptors
+  };
+
+  void wait();
+  void turn();
+  void note_events();
+  void collect(TimePoint now);
+  bool collect_one(Member& member, TimePoint now);
+  void check_dropped(Member& member, TimePoint now);
+  void place_waiting(TimePoint now);
+  [[nodiscard]] bool accept_from(core::ListenerIndex index, TimePoint now);
+  void hand_out(Accepted connection, TimePoint now);
+  void send(Member& member);
+  void send_all(TimePoint now);
+  [[nodiscard]] bool ask_for_wake(TimePoint now);
+  void arm_listeners();
+  void arm(Source& source, core::ListenerIndex index, bool wanted);
+  void turn_after_pause();
+  void watch_stalls();
+  void check_stalls();
+  void take_back(Member& member, TimePoint now);
+  void break_off(Member& member, std::string how);
+  void retry_soon();
+  [[nodiscard]] core::OfferLedger& ledger(Member& member) { return balancer_.ledger(*member.seat); }
+
+  boost::asio::io_context& io_;
+  Options options_;
+  Events events_;
+  boost::asio::posix::stream_descriptor epoll_;  ///< listeners and eventfds, as one descriptor
+  boost::asio::steady_timer stall_timer_;
+  boost::asio::steady_timer retry_timer_;
+  boost::asio::steady_timer pause_timer_;
+  bool stall_timer_runs_ = false;
+  bool retry_timer_runs_ = false;
+  bool turn_posted_ = false;
+  bool stopping_ = false;
+  core::Balancer balancer_;
+  std::array<Source, core::kMaxListeners> sources_;
+  std::vector<core::ListenerIndex> handing_out_;  ///< those of sources_ that have a listener
+  std::map<ChildId, std::unique_ptr<Member>> members_;
+  std::vector<Member*> by_seat_;
+  std::deque<Accepted> waiting_;
+};
+
+}  // namespace clusterd::runtime

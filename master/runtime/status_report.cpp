@@ -1,0 +1,191 @@
+#include "master/runtime/status_report.h"
+
+#include "common/json.h"
+#include "common/version.h"
+#include "master/runtime/describe.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace clusterd::runtime {
+namespace {
+
+using core::ChildState;
+using core::ClusterState;
+
+const char* policy_name(config::Policy policy) {
+  return policy == config::Policy::round_robin ? "round-robin" : "accept-race";
+}
+
+/// What an operator is told: `running` below full strength is degraded.
+const char* state_name(const StatusSource& source) {
+  if (source.cluster.state() == ClusterState::running &&
+      source.cluster.ready() < source.settings.workers) {
+    return "degraded";
+  }
+  return core::to_string(source.cluster.state());
+}
+
+/// On its way out is one state to the outside, whatever gets it there.
+const char* state_name(ChildState state) {
+  switch (state) {
+    case ChildState::spawned:
+    case ChildState::online:
+    case ChildState::ready:
+      return core::to_string(state);
+    case ChildState::draining:
+    case ChildState::lost:
+    case ChildState::terminating:
+    case ChildState::killing:
+    case ChildState::exited:
+      break;
+  }
+  return core::to_string(ChildState::draining);
+}
+
+void write_processes(JsonWriter& json, const StatusSource& source) {
+  json.key("master").begin_object();
+  json.member("pid", static_cast<std::int64_t>(::getpid()))
+      .member("version", kVersionText)
+      .member("uptime_s", seconds(source.now - source.started_at))
+      .end_object();
+  json.key("agent");
+  const auto agent = source.cluster.agent_slot().incumbent();
+  if (!agent) {
+    json.null();
+    return;
+  }
+  json.begin_object()
+      .member("pid", static_cast<std::int64_t>(source.pids.at(*agent)))
+      .member("state", state_name(source.cluster.children().at(*agent).fsm.state()))
+      .member("restarts", source.cluster.agent_restarts())
+      .end_object();
+}
+
+void write_listeners(JsonWriter& json, const StatusSource& source) {
+  json.key("listeners").begin_array();
+  for (std::uint32_t index = 0; index < source.listeners.size(); ++index) {
+    const os::Listener& listener = source.listeners[index];
+    const config::Listen& settings = source.settings.listen[index];
+    const std::uint32_t in_kernel = listener.is_open() ? listener.waiting() : 0;
+    json.begin_object()
+        .member("name", settings.name)
+        .member("address", listener.address().text())
+        .member("policy", policy_name(settings.policy))
+        .member("accepted", source.dispatcher.accepted(index))
+        .member("waiting", source.dispatcher.waiting(index) + in_kernel)
+        .end_object();
+  }
+  json.end_array();
+}
+
+void write_drain(JsonWriter& json, const core::Cluster::Child& child, std::uint32_t connections,
+                 TimePoint now) {
+  json.key("drain");
+  if (child.fsm.state() != ChildState::draining) {
+    json.null();
+    return;
+  }
+  json.begin_object()
+      .member("connections", connections)
+      .member("deadline_s", seconds(child.fsm.deadline() - now))
+      .end_object();
+}
+
+void write_worker(JsonWriter& json, const StatusSource& source, ChildId id,
+                  const core::Cluster::Child& child) {
+  const Dispatcher::LaneStatus lane = source.dispatcher.status(id);
+  json.begin_object()
+      .member("slot", number_of(child.slot))
+      .member("id", id.number)
+      .member("pid", static_cast<std::int64_t>(source.pids.at(id)))
+      .member("generation", number_of(child.generation))
+      .member("state", state_name(child.fsm.state()))
+      .member("active", lane.active)
+      .member("taken", lane.taken)
+      .member("pending", lane.pending)
+      .member("requests", lane.requests)
+      .member("restarts", source.cluster.restarts(child.slot))
+      .member("uptime_s", seconds(source.now - child.spawned_at));
+  write_drain(json, child, lane.active, source.now);
+  json.end_object();
+}
+
+void write_workers(JsonWriter& json, const StatusSource& source) {
+  std::vector<ChildId> ids;
+  for (const auto& [id, child] : source.cluster.children()) {
+    if (id.role == Role::worker && source.pids.contains(id)) ids.push_back(id);
+  }
+  const auto& children = source.cluster.children();
+  std::stable_sort(ids.begin(), ids.end(), [&](ChildId a, ChildId b) {
+    return children.at(a).slot < children.at(b).slot;
+  });
+  json.key("workers").begin_array();
+  for (const ChildId id : ids) write_worker(json, source, id, children.at(id));
+  json.end_array();
+}
+
+void write_last_exit(JsonWriter& json, const std::optional<core::LastExit>& last) {
+  using Kind = core::ExitStatus::Kind;
+  json.key("last_exit");
+  if (!last) {
+    json.null();
+    return;
+  }
+  json.begin_object().key("code");
+  if (last->status.kind == Kind::exited) {
+    json.value(last->status.value);
+  } else {
+    json.null();
+  }
+  json.key("signal");
+  if (last->status.kind == Kind::signaled) {
+    json.value(signal_name(last->status.value));
+  } else {
+    json.null();
+  }
+  std::string reason = describe(last->status);
+  if (!last->why.empty()) reason += ", since " + last->why;
+  json.member("reason", reason).key("stderr").null().end_object();
+}
+
+void write_slots(JsonWriter& json, const StatusSource& source) {
+  json.key("slots").begin_array();
+  std::uint64_t total = 0;
+  for (std::uint32_t number = 0; number < source.cluster.slots().size(); ++number) {
+    const core::SlotFsm& slot = source.cluster.slots()[number];
+    total += source.cluster.restarts(SlotId{number});
+    json.begin_object().member("slot", number).member("state", core::to_string(slot.state()));
+    json.key("retry_in_s");
+    if (slot.state() == core::SlotState::backing_off) {
+      json.value(std::max(0.0, seconds(slot.retry_at() - source.now)));
+    } else {
+      json.null();
+    }
+    write_last_exit(json, source.cluster.last_exit(SlotId{number}));
+    json.end_object();
+  }
+  json.end_array();
+  json.key("restarts").begin_object().member("total", total);
+  // There is no limit in this version, so nothing is counted against one.
+  json.key("in_window").null().key("limit").null().member("given_up", false).end_object();
+}
+
+}  // namespace
+
+std::string status_report(const StatusSource& source) {
+  JsonWriter json;
+  json.begin_object()
+      .member("name", source.settings.name)
+      .member("state", state_name(source));
+  json.member("generation", 1U);
+  write_processes(json, source);
+  write_listeners(json, source);
+  write_workers(json, source);
+  write_slots(json, source);
+  json.end_object();
+  return json.take();
+}
+
+}  // namespace clusterd::runtime

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "config/settings.h"
+#include "master/core/cluster.h"
+#include "master/os/listener.h"
+#include "master/runtime/dispatcher.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace clusterd::runtime {
+
+/// Everything that `clusterd status --json` shows, as one JSON object.
+struct StatusSource {
+  const config::Settings& settings;
+  const core::Cluster& cluster;
+  const Dispatcher& dispatcher;
+  const std::vector<os::Listener>& listeners;
+  std::map<ChildId, pid_t> pids;
+  TimePoint started_at;
+  TimePoint now;
+};
+
+[[nodiscard]] std::string status_report(const StatusSource& source);
+
+}  // namespace clusterd::runtime

@@ -1,0 +1,259 @@
+#include "master/runtime/supervisor.h"
+
+#include "common/json.h"
+#include "common/log.h"
+#include "master/runtime/child_spec.h"
+#include "master/runtime/describe.h"
+#include "master/runtime/notes.h"
+#include "master/runtime/status_report.h"
+
+#include <sys/socket.h>
+
+#include <csignal>
+#include <utility>
+
+namespace clusterd::runtime {
+namespace {
+
+constexpr Duration kAgentReady = std::chrono::seconds(10);
+constexpr Duration kAgentDrain = std::chrono::seconds(2);
+constexpr Duration kAgentKill = std::chrono::seconds(2);
+constexpr auto kLogFlush = std::chrono::milliseconds(50);
+
+core::Plan plan_of(const config::Settings& settings) {
+  core::Plan plan;
+  plan.workers = settings.workers;
+  plan.worker = {settings.worker.ready_timeout, settings.worker.drain_timeout,
+                 settings.worker.kill_timeout};
+  plan.agent = {kAgentReady, kAgentDrain, kAgentKill};
+  plan.restart_delay = {settings.restart.backoff_first, settings.restart.backoff_max};
+  return plan;
+}
+
+core::ExitStatus to_status(const os::ProcessEnd& end) {
+  using Kind = core::ExitStatus::Kind;
+  if (end.exec_failure) {
+    return {Kind::not_started, end.exec_failure->error, false,
+            os::ExecFailure::name(end.exec_failure->stage)};
+  }
+  return {end.by_signal ? Kind::signaled : Kind::exited, end.value, end.dumped_core, {}};
+}
+
+}  // namespace
+
+Supervisor::Supervisor(const config::Settings& settings, std::vector<os::Listener> listeners,
+                       os::ControlSocket control, const rlimit& open_files)
+    : settings_(settings),
+      listeners_(std::move(listeners)),
+      open_files_(open_files),
+      cluster_(plan_of(settings)),
+      timers_(io_, [this](core::TimerId id) { handle(core::TimerFired{id}); }),
+      signals_(io_, SIGTERM, SIGINT, SIGQUIT),
+      log_timer_(io_),
+      dispatcher_(io_, {settings.worker.max_pending, settings.worker.stall_timeout},
+                  {.broke_protocol =
+                       [this](ChildId id, std::string how) {
+                         happened(id, core::BrokeProtocol{std::move(how)});
+                       },
+                   .stalled =
+                       [](ChildId id, std::uint32_t count) {
+                         log::warn(to_string(id) + " takes nothing; what it was offered goes to " +
+                                   "others (" + std::to_string(count) + " connections)");
+                       },
+                   .accept_failed = [](const Error& error) { log::error(error.message()); }}),
+      control_(io_, std::move(control), [this](const std::string& verb, const CheckedJson& request) {
+        return answer(verb, request);
+      }) {}
+
+core::Outcome Supervisor::run() {
+  log::on_waiting([this] { keep_log_flowing(); });
+  for (std::uint32_t index = 0; index < listeners_.size(); ++index) {
+    if (settings_.listen[index].policy != config::Policy::round_robin) continue;
+    if (auto added = dispatcher_.add_listener(index, listeners_[index]); !added) {
+      return {core::Outcome::Kind::never_started, added.error().message()};
+    }
+  }
+  for (const int ignored : {SIGHUP, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU}) signals_.add(ignored);
+  watch_signals();
+  handle(core::Start{});
+  io_.run();
+  log::on_waiting(nullptr);
+  return outcome_;
+}
+
+/// Events that an action raises wait until the actions before it are all carried out, so that the
+/// core never sees a half-done step.
+void Supervisor::handle(core::Event event) {
+  events_.push_back(std::move(event));
+  if (std::exchange(handling_, true)) return;
+  while (!events_.empty()) {
+    const core::Event next = std::move(events_.front());
+    events_.pop_front();
+    for (const core::Action& action : cluster_.step(Clock::now(), next)) perform(action);
+  }
+  handling_ = false;
+}
+
+void Supervisor::happened(ChildId child, core::ChildEvent event) {
+  handle(core::ChildHappened{child, std::move(event)});
+}
+
+void Supervisor::perform(const core::Action& action) {
+  std::visit([this](const auto& what) { carry_out(what); }, action);
+}
+
+void Supervisor::carry_out(const core::Spawn& spawn) {
+  const auto failed = [&](const Error& error) {
+    happened(spawn.child, core::ProcessExited{{core::ExitStatus::Kind::not_started,
+                                               error.code.value(), false, error.what}});
+  };
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0) {
+    return failed(errno_error("make a channel"));
+  }
+  UniqueFd ours(ends[0]);
+  const UniqueFd theirs(ends[1]);
+  os::SpawnSpec spec = child_spec(settings_, spawn, open_files_);
+  spec.channel = theirs.get();
+  auto spawned = os::spawn(spec);
+  if (!spawned) return failed(spawned.error());
+
+  auto child = std::make_unique<Child>(io_, os::ChildProcess(std::move(*spawned)));
+  const ChildId id = spawn.child;
+  child->channel = Channel::open(
+      io_, std::move(ours), protocol::kLongestLine,
+      {.line = [this, id](std::string_view line) { on_line(id, line); },
+       .ended = [this, id] { happened(id, core::ChannelEnded{}); },
+       .broken = [this, id](std::string how) { happened(id, core::BrokeProtocol{std::move(how)}); }});
+  children_[id] = std::move(child);
+  watch_exit(id);
+}
+
+void Supervisor::carry_out(const core::EnterRotation& action) {
+  if (action.child.role == Role::worker) dispatcher_.enter_rotation(action.child);
+}
+
+void Supervisor::carry_out(const core::LeaveRotation& action) {
+  if (action.child.role == Role::worker) {
+    dispatcher_.leave_rotation(action.child);
+  } else if (const auto found = children_.find(action.child); found != children_.end()) {
+    found->second->channel->end();  // all that an agent needs to be told
+  }
+}
+
+void Supervisor::carry_out(const core::SignalChild& action) {
+  const auto found = children_.find(action.child);
+  if (found == children_.end()) return;
+  log::warn(to_string(action.child) + ": sending " +
+            (action.signal == core::Signal::kill ? "KILL" : "TERM") + ", since " + action.why);
+  if (action.signal == core::Signal::kill) {
+    found->second->process.kill();
+  } else {
+    found->second->process.terminate();
+  }
+}
+
+void Supervisor::carry_out(const core::Forget& action) {
+  dispatcher_.forget(action.child);
+  const auto found = children_.find(action.child);
+  if (found == children_.end()) return;  // it was never started
+  found->second->channel->close();
+  children_.erase(found);
+}
+
+void Supervisor::carry_out(const core::SetTimer& action) { timers_.set(action.id, action.at); }
+
+void Supervisor::carry_out(const core::StopAccepting&) {
+  dispatcher_.stop_accepting();
+  for (os::Listener& listener : listeners_) listener.close();
+}
+
+void Supervisor::carry_out(const core::AnnounceReady&) {
+  for (std::size_t index = 0; index < listeners_.size(); ++index) {
+    log::info("serving " + settings_.listen[index].name + " on http://" +
+              listeners_[index].address().text());
+  }
+}
+
+void Supervisor::carry_out(const core::Finish& action) {
+  outcome_ = action.outcome;
+  io_.stop();
+}
+
+void Supervisor::carry_out(const core::Note& note) {
+  const auto found = children_.find(note.child);
+  write_note(note, found == children_.end() ? 0 : found->second->process.pid());
+}
+
+void Supervisor::watch_exit(ChildId id) {
+  children_.at(id)->exit.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                                    [this, id](boost::system::error_code error) {
+                                      if (!error) on_exit(id);
+                                    });
+}
+
+void Supervisor::on_exit(ChildId id) {
+  const auto found = children_.find(id);
+  if (found == children_.end()) return;
+  const auto end = found->second->process.reap();
+  if (!end) return watch_exit(id);
+  happened(id, core::ProcessExited{to_status(*end)});
+}
+
+void Supervisor::watch_signals() {
+  signals_.async_wait([this](boost::system::error_code error, int number) {
+    if (error) return;
+    on_signal(number);
+    watch_signals();
+  });
+}
+
+void Supervisor::on_signal(int number) {
+  switch (number) {
+    case SIGTERM:
+      log::info("got TERM: stopping");
+      handle(core::StopRequested{false});
+      break;
+    case SIGINT: {
+      const bool again = cluster_.state() == core::ClusterState::stopping;
+      log::info(again ? "got INT again: stopping now" : "got INT: stopping (again: now)");
+      handle(core::StopRequested{again});
+      break;
+    }
+    case SIGQUIT:
+      log::info("got QUIT: stopping now");
+      handle(core::StopRequested{true});
+      break;
+    default:
+      log::warn("got " + signal_name(number) + ": it has no meaning in this version");
+      break;
+  }
+}
+
+void Supervisor::keep_log_flowing() {
+  log_timer_.expires_after(kLogFlush);
+  log_timer_.async_wait([this](boost::system::error_code error) {
+    if (!error && !log::flush()) keep_log_flowing();
+  });
+}
+
+std::optional<std::string> Supervisor::answer(const std::string& verb, const CheckedJson& request) {
+  JsonWriter json;
+  if (verb == "status") {
+    StatusSource source{settings_,  cluster_,    dispatcher_, listeners_,
+                        {},         started_at_, Clock::now()};
+    for (const auto& [id, child] : children_) source.pids[id] = child->process.pid();
+    json.begin_object().member("ok", true).key("status").raw(status_report(source)).end_object();
+    return json.take();
+  }
+  if (verb == "stop") {
+    const bool now = request.boolean("now").value_or(false);
+    log::info(now ? "asked to stop now" : "asked to stop");
+    handle(core::StopRequested{now});
+    json.begin_object().member("ok", true).end_object();
+    return json.take();
+  }
+  return std::nullopt;
+}
+
+}  // namespace clusterd::runtime

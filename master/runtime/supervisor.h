@@ -1,0 +1,100 @@
+#pragma once
+
+#include "common/protocol.h"
+#include "config/settings.h"
+#include "master/core/cluster.h"
+#include "master/os/child_process.h"
+#include "master/os/control_socket.h"
+#include "master/os/listener.h"
+#include "master/runtime/channel.h"
+#include "master/runtime/control_server.h"
+#include "master/runtime/dispatcher.h"
+#include "master/runtime/timers.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/signal_set.hpp>
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <vector>
+
+namespace clusterd::runtime {
+
+/// Where core and kernel meet. Every fact (a process ended, a line came, a timer fired, somebody
+/// asked) becomes an event of the core; every action that the core answers with is carried out
+/// here, in its order. Decides nothing.
+class Supervisor {
+ public:
+  Supervisor(const config::Settings& settings, std::vector<os::Listener> listeners,
+             os::ControlSocket control, const rlimit& open_files);
+
+  /// Lives until the cluster is finished. Says how that came about.
+  [[nodiscard]] core::Outcome run();
+
+ private:
+  struct Child {
+    Child(boost::asio::io_context& io, os::ChildProcess started)
+        : process(std::move(started)), exit(io, process.pidfd()) {}
+    ~Child() { exit.release(); }  // the pidfd is the process's
+    Child(const Child&) = delete;
+    Child& operator=(const Child&) = delete;
+
+    os::ChildProcess process;
+    boost::asio::posix::stream_descriptor exit;
+    std::shared_ptr<Channel> channel;
+    bool said_hello = false;
+  };
+
+  void handle(core::Event event);
+  void happened(ChildId child, core::ChildEvent event);
+  void perform(const core::Action& action);
+
+  void carry_out(const core::Spawn& spawn);
+  void carry_out(const core::EnterRotation& action);
+  void carry_out(const core::LeaveRotation& action);
+  void carry_out(const core::SignalChild& action);
+  void carry_out(const core::Forget& action);
+  void carry_out(const core::SetTimer& action);
+  void carry_out(const core::StopAccepting&);
+  void carry_out(const core::AnnounceReady&);
+  void carry_out(const core::Finish& action);
+  void carry_out(const core::Note& note);
+
+  void watch_exit(ChildId id);
+  void on_exit(ChildId id);
+  void watch_signals();
+  void on_signal(int number);
+  void keep_log_flowing();
+  [[nodiscard]] std::optional<std::string> answer(const std::string& verb,
+                                                  const CheckedJson& request);
+
+  // child_dialogue.cpp: the native protocol, seen from the master.
+  void on_line(ChildId id, std::string_view line);
+  void on_message(ChildId id, const protocol::Unknown&) { (void)id; }
+  void on_message(ChildId id, const protocol::Hello& hello);
+  void on_message(ChildId id, const protocol::Listen& listen);
+  void on_message(ChildId id, const protocol::Ready&);
+  void on_message(ChildId id, const protocol::Refuse&);
+  [[nodiscard]] std::optional<core::ListenerIndex> find_listener(const std::string& wanted) const;
+
+  boost::asio::io_context io_{1};
+  const config::Settings& settings_;
+  std::vector<os::Listener> listeners_;
+  rlimit open_files_;
+  TimePoint started_at_ = Clock::now();
+  core::Cluster cluster_;
+  core::Outcome outcome_;
+  std::deque<core::Event> events_;
+  bool handling_ = false;
+
+  std::map<ChildId, std::unique_ptr<Child>> children_;
+  Timers timers_;
+  boost::asio::signal_set signals_;
+  boost::asio::steady_timer log_timer_;
+  Dispatcher dispatcher_;
+  ControlServer control_;
+};
+
+}  // namespace clusterd::runtime

@@ -1,0 +1,115 @@
+#include "master/start.h"
+
+#include "common/log.h"
+#include "common/version.h"
+#include "config/parse.h"
+#include "master/os/control_socket.h"
+#include "master/os/self.h"
+#include "master/runtime/supervisor.h"
+
+#include <cstdio>
+#include <variant>
+#include <vector>
+
+namespace clusterd {
+namespace {
+
+constexpr int kExitSystem = 71;
+constexpr int kExitGaveUp = 75;
+constexpr int kExitConfig = 78;
+
+int say(const std::string& text, int code) {
+  std::fprintf(stderr, "clusterd: %s\n", text.c_str());
+  return code;
+}
+
+/// Prints what is wrong, one line each.
+int say_mistakes(const std::string& file, const config::Mistakes& mistakes) {
+  for (const config::Mistake& mistake : mistakes) {
+    std::fprintf(stderr, "%s\n", config::text(file, mistake).c_str());
+  }
+  return kExitConfig;
+}
+
+/// What to do about an error of the system, where that is known.
+std::string advice(const Error& error) {
+  if (error.code == std::errc::permission_denied) {
+    return " (a port below 1024 needs root or CAP_NET_BIND_SERVICE)";
+  }
+  return "";
+}
+
+log::Level to_log(config::LogLevel level) {
+  switch (level) {
+    case config::LogLevel::trace:
+      return log::Level::trace;
+    case config::LogLevel::debug:
+      return log::Level::debug;
+    case config::LogLevel::info:
+      return log::Level::info;
+    case config::LogLevel::warn:
+      return log::Level::warn;
+    case config::LogLevel::error:
+      return log::Level::error;
+    case config::LogLevel::off:
+      return log::Level::off;
+  }
+  return log::Level::info;
+}
+
+Result<std::vector<os::Listener>> open_listeners(const config::Settings& settings) {
+  std::vector<os::Listener> listeners;
+  for (const config::Listen& listen : settings.listen) {
+    auto listener = os::Listener::open(listen.address, listen.backlog);
+    if (!listener) return listener.error();
+    listeners.push_back(std::move(*listener));
+  }
+  return listeners;
+}
+
+}  // namespace
+
+int run_start(const config::StartCommand& command) {
+  const auto loaded = config::load(command.file);
+  if (const auto* mistakes = std::get_if<config::Mistakes>(&loaded)) {
+    return say_mistakes(command.file, *mistakes);
+  }
+  const auto& settings = std::get<config::Settings>(loaded);
+  // The control socket first: of two starts of one file, the second is told about the first.
+  auto control = os::ControlSocket::open(settings.control.socket);
+  if (!control) return say(control.error().message(), kExitSystem);
+  auto listeners = open_listeners(settings);
+  if (!listeners) return say(listeners.error().message() + advice(listeners.error()), kExitSystem);
+
+  os::ignore_sigpipe();
+  const rlimit open_files = os::raise_open_files();
+  log::start("master", to_log(settings.log.level));
+  log::info(std::string("clusterd ") + kVersionText + ": " + settings.name + ", " +
+            std::to_string(settings.workers) + (settings.workers == 1 ? " worker" : " workers") +
+            (settings.workers_reason.empty() ? "" : " (" + settings.workers_reason + ")"));
+  if (!os::schedule_as_batch()) log::debug("no SCHED_BATCH: hand-offs are slower under load");
+
+  core::Outcome outcome;
+  {
+    runtime::Supervisor supervisor(settings, std::move(*listeners), std::move(*control),
+                                   open_files);
+    outcome = supervisor.run();
+  }
+  const bool stopped = outcome.kind == core::Outcome::Kind::stopped;
+  if (stopped) log::info("stopped");
+  log::finish();
+  return stopped ? 0 : say("could not start: " + outcome.why, kExitGaveUp);
+}
+
+int run_check(const config::CheckCommand& command) {
+  const auto loaded = config::load(command.file);
+  if (const auto* mistakes = std::get_if<config::Mistakes>(&loaded)) {
+    return say_mistakes(command.file, *mistakes);
+  }
+  const auto& settings = std::get<config::Settings>(loaded);
+  std::printf("%s: no mistakes; %s would run %u workers of %s\n", command.file.c_str(),
+              settings.name.c_str(), settings.workers, settings.worker.program.c_str());
+  return 0;
+}
+
+}  // namespace clusterd

@@ -1,0 +1,617 @@
+#include "config/defaults.h"
+#include "config/parse.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <set>
+#include <sstream>
+#include <string>
+#include <sys/stat.h>
+#include <unistd.h>
+
+using namespace clusterd;
+using namespace clusterd::config;
+using namespace std::chrono_literals;
+
+namespace {
+
+const std::string kListen = "[[listen]]\naddress = '127.0.0.1:80'\n";
+const std::string kWorker = "[worker]\ncommand = ['./web']\n";
+const std::string kGood = kListen + kWorker;
+
+/// A whole app.conf in which `lines` belong to one table. They start at line 1 or at line 5.
+std::string in_top(const std::string& lines) { return lines + "\n" + kGood; }
+std::string in_listen(const std::string& lines) { return kWorker + kListen + lines + "\n"; }
+std::string in_worker(const std::string& lines) { return kGood + lines + "\n"; }
+std::string with_listen(const std::string& lines) { return lines + "\n" + kWorker; }
+std::string with_worker(const std::string& lines) { return kListen + "[worker]\n" + lines + "\n"; }
+
+std::string fake_why_not(const std::string& path) {
+  static const std::set<std::string> good = {"/etc/shop/web", "/etc/bin/web", "/opt/web",
+                                             "/usr/local/bin/server", "/etc/shop/a/../web"};
+  if (good.contains(path)) return "";
+  return path == "/usr/bin/server" ? "is not executable" : "No such file or directory";
+}
+
+Surroundings surroundings(const std::string& file = "/etc/shop/shop.conf") {
+  Surroundings result;
+  result.file = file;
+  result.path = "/usr/bin::bin:/usr/local/bin/";
+  result.cpus = 3;
+  result.cpus_reason = "3 CPUs in the affinity mask";
+  result.control_root = "/run/clusterd";
+  result.why_not_executable = &fake_why_not;
+  return result;
+}
+
+Settings good(const std::string& text, const Surroundings& around = surroundings()) {
+  const auto result = parse(text, around);
+  if (const auto* mistakes = std::get_if<Mistakes>(&result)) {
+    for (const Mistake& mistake : *mistakes) MESSAGE(config::text("app.conf", mistake));
+    FAIL("not accepted: " << text);
+  }
+  return std::get<Settings>(result);
+}
+
+/// "LINE: WHAT" for each mistake, one a line. A " becomes a ', which needs no escape here.
+std::string bad(const std::string& text, const Surroundings& around = surroundings()) {
+  const auto result = parse(text, around);
+  std::string all;
+  if (const auto* mistakes = std::get_if<Mistakes>(&result)) {
+    CHECK_FALSE(mistakes->empty());
+    for (const auto& [line, what] : *mistakes) {
+      all += (all.empty() ? "" : "\n") + std::to_string(line) + ": " + what;
+    }
+  }
+  std::replace(all.begin(), all.end(), '"', '\'');
+  return all;
+}
+std::string bad_top(const std::string& lines) { return bad(in_top(lines)); }
+std::string bad_listen(const std::string& lines) { return bad(in_listen(lines)); }
+std::string bad_worker(const std::string& lines) { return bad(in_worker(lines)); }
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+struct Case {
+  std::string text;
+  std::string mistake;
+};
+
+/// Each text has one mistake, which is `start` and its own.
+void each_is_bad(std::string (*how)(const std::string&), const std::string& start,
+                 const std::vector<Case>& cases) {
+  for (const auto& [text, mistake] : cases) CHECK(how(text) == start + mistake);
+}
+
+/// What an operator sees of the settings, on a few lines.
+std::string summary(const Settings& s) {
+  std::ostringstream out;
+  out << s.file << ' ' << s.directory << ' ' << s.name << ' ' << s.workers << " ("
+      << s.workers_reason << ")\n";
+  for (const Listen& listen : s.listen) {
+    out << listen.name << ' ' << listen.address.text() << ' ' << static_cast<int>(listen.policy)
+        << ' ' << listen.backlog << '\n';
+  }
+  out << s.worker.program << ':';
+  for (const std::string& word : s.worker.command) out << ' ' << word;
+  for (const auto& [name, value] : s.worker.env) out << ' ' << name << '=' << value;
+  out << '\n';
+  for (const Duration duration :
+       {s.worker.ready_timeout, s.worker.drain_timeout, s.worker.kill_timeout,
+        s.worker.stall_timeout, s.restart.backoff_first, s.restart.backoff_max}) {
+    out << duration / 1ms << "ms ";
+  }
+  out << s.worker.max_pending << ' ' << s.control.socket << ' ' << static_cast<int>(s.log.level);
+  return out.str();
+}
+
+/// A folder that is gone afterwards.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() { REQUIRE(::mkdtemp(path_.data()) != nullptr); }
+  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  [[nodiscard]] std::string write(const std::string& name, const std::string& content) const {
+    const std::string file = path_ + "/" + name;
+    std::ofstream(file, std::ios::binary) << content;
+    return file;
+  }
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_ = std::filesystem::temp_directory_path() / "clusterd-config-XXXXXX";
+};
+
+std::string load_mistake(const std::string& file) {
+  const auto result = load(file);
+  const auto* mistakes = std::get_if<Mistakes>(&result);
+  REQUIRE(mistakes != nullptr);
+  REQUIRE(mistakes->size() == 1);
+  return config::text(file, mistakes->front()).substr(file.size());
+}
+
+}  // namespace
+
+TEST_CASE("a short app.conf gets the defaults") {
+  CHECK(summary(good(kGood)) ==
+        "/etc/shop/shop.conf /etc/shop shop 3 (3 CPUs in the affinity mask)\n"
+        "127.0.0.1:80 127.0.0.1:80 0 4096\n"
+        "/etc/shop/web: ./web\n"
+        "30000ms 5000ms 5000ms 1000ms 100ms 10000ms 16 /run/clusterd/shop/ctl.sock 2");
+}
+
+TEST_CASE("every key is read") {
+  CHECK(summary(good(R"(
+name = 'Web-1.x_y'
+workers = 1024
+control.socket = 'run/ctl.sock'
+log.level = 'debug'
+[[listen]]
+name = 'http'
+address = '[::1]:8080'
+policy = 'accept-race'
+backlog = 65535
+[[listen]]
+address = '0.0.0.0:0'
+policy = 'round-robin'
+[worker]
+command = ['/opt/web', '--port', 'ü']
+env = { KEY = 'value', _a1 = '' }
+protocol = 'native'
+ready_timeout = '10m'
+drain_timeout = '2h'
+kill_timeout = '250ms'
+stall_timeout = '1d'
+max_pending = 1024
+[restart]
+backoff = { first = '1s', max = '1s' }
+)")) == "/etc/shop/shop.conf /etc/shop Web-1.x_y 1024 ()\n"
+        "http [::1]:8080 1 65535\n"
+        "0.0.0.0:0 0.0.0.0:0 0 4096\n"
+        "/opt/web: /opt/web --port ü KEY=value _a1=\n"
+        "600000ms 7200000ms 250ms 86400000ms 1000ms 1000ms 1024 /etc/shop/run/ctl.sock 1");
+}
+
+TEST_CASE("the other ways to write a table mean the same") {
+  const Settings settings = good(R"(worker.command = ['./web']
+worker.env.KEY = 'value'
+listen = [{ address = '127.0.0.1:80' }, { address = '127.0.0.1:81' }]
+restart.backoff.max = '3s'
+)");
+  CHECK(settings.listen.size() == 2);
+  CHECK(settings.worker.env.at("KEY") == "value");
+  CHECK(settings.restart.backoff_first == 100ms);
+  CHECK(settings.restart.backoff_max == 3s);
+  CHECK(good("\xef\xbb\xbf" + kGood).name == "shop");
+}
+
+TEST_CASE("the example app.conf is right") {
+  const auto folder = std::filesystem::path(__FILE__).parent_path();
+  const auto content = read_file(folder / "../../config/app.conf", 1U << 16U);
+  REQUIRE(content.has_value());
+  Surroundings around = surroundings("/src/config/app.conf");
+  around.why_not_executable = [](const std::string&) { return std::string(); };
+  const Settings settings = good(*content, around);
+  CHECK(settings.name == "app");
+  CHECK(settings.workers_reason == around.cpus_reason);
+  REQUIRE(settings.listen.size() == 1);
+  CHECK(settings.listen[0].name == "http");
+  CHECK(settings.listen[0].address.text() == "127.0.0.1:8080");
+  CHECK(settings.worker.program == "/src/build/release/examples/http-worker");
+
+  SUBCASE("with every key in use as well") {
+    std::string all = *content;
+    for (const char* mark :
+         {"# name", "# backlog", "# env", "# protocol", "# ready_timeout", "# drain_timeout",
+          "# kill_timeout", "# stall_timeout", "# max_pending", "# [restart]", "# backoff",
+          "# [control]", "# socket", "# [log]", "# level"}) {
+      CAPTURE(mark);
+      const std::size_t at = all.find("\n" + std::string(mark));
+      REQUIRE(at != std::string::npos);
+      all.erase(at + 1, 2);
+    }
+    CHECK(good(all, around).control.socket == "/src/config/ctl.sock");
+  }
+}
+
+TEST_CASE("the workers' number is auto or a number") {
+  CHECK(good(in_top("workers = 'auto'")).workers == 3);
+  CHECK(good(in_top("workers = 1")).workers == 1);
+  Surroundings many = surroundings();
+  many.cpus = 5000;
+  CHECK(good(kGood, many).workers == 1024);
+  each_is_bad(bad_top, "1: workers: expected 'auto' or an integer from 1 to 1024, got ",
+              {{"workers = 0", "integer 0"},
+               {"workers = 1025", "integer 1025"},
+               {"workers = -9223372036854775808", "integer -9223372036854775808"},
+               {"workers = '4'", "string '4'"},
+               {"workers = 1.5", "a number with a fraction"},
+               {"workers = true", "boolean true"},
+               {"workers = []", "an array"},
+               {"workers = {}", "a table"},
+               {"workers = 2020-01-01", "a date or time"}});
+}
+
+TEST_CASE("the name is fit for the name of a folder") {
+  const std::string a64(64, 'a');
+  CHECK(good(in_top("name = '" + a64 + "'")).name == a64);
+  const std::string rule =
+      "expected 1 to 64 of A-Z a-z 0-9 . _ -, the first of them not a dot, got ";
+  each_is_bad(bad_top, "1: name: ",
+              {{"name = ''", rule + "string ''"},
+               {"name = '..'", rule + "string '..'"},
+               {"name = 'a/b'", rule + "string 'a/b'"},
+               {"name = 'a b'", rule + "string 'a b'"},
+               {"name = 'ü'", rule + "string 'ü'"},
+               {"name = 'a" + a64 + "'", rule + "string '" + std::string(60, 'a') + "...'"},
+               {"name = 1", "expected a string, got integer 1"},
+               {R"(name = "a\u0000b")", "contains a NUL byte"}});
+}
+
+TEST_CASE("without a name the file's stem must do") {
+  CHECK(good(kGood, surroundings("/etc/shop/web.v2.conf")).name == "web.v2");
+  CHECK(good(kGood, surroundings("/etc/shop/web")).name == "web");
+  CHECK(good(in_top("name = 'web'"), surroundings("/etc/shop/.conf")).name == "web");
+  CHECK(bad(kGood, surroundings("/etc/shop/my web.conf")) ==
+        "0: the file's stem 'my web' cannot be the cluster's name (1 to 64 of A-Z a-z 0-9 . _ -, "
+        "the first of them not a dot); set name");
+}
+
+TEST_CASE("an unknown key gets the nearest of its table, or all of them") {
+  each_is_bad(
+      bad_top, "2: unknown key ",
+      {{"\nworkrs = 1", "'workrs' at the top level; did you mean 'workers'?"},
+       {"\n\"list\\u001ben\" = 1", "'list\\x1ben' at the top level; did you mean 'listen'?"}});
+  each_is_bad(
+      bad_listen, "5: unknown key ",
+      {{"adress = 1", "'adress' in [[listen]]; did you mean 'address'?"},
+       {"queue_timeout = '30s'",
+        "'queue_timeout' in [[listen]]; expected 'name', 'address', 'policy' or 'backlog'"}});
+  each_is_bad(
+      bad_worker, "6: unknown key ",
+      {{"\ncomand = 1", "'comand' in [worker]; did you mean 'command'?"},
+       {"[restart]\nlimit = 3", "'limit' in [restart]; expected 'backoff'"},
+       {"[restart]\nbackoff.frist = '1s'", "'frist' in restart.backoff; did you mean 'first'?"},
+       {"[control]\nsokcet = 1", "'sokcet' in [control]; did you mean 'socket'?"},
+       {"[log]\nlevle = 1", "'levle' in [log]; did you mean 'level'?"}});
+}
+
+TEST_CASE("a listener's address is of a form that this version has") {
+  const std::string wanted = "expected '127.0.0.1:8080' or '[::1]:8080'";
+  const std::string later = " address is not available in this version; " + wanted;
+  const auto address = [](const std::string& text) {
+    return bad(with_listen("[[listen]]\naddress = \"" + text + "\""));
+  };
+  each_is_bad(+address, "2: listen.address: ",
+              {{"unix:/run/x", "'unix:/run/x': a 'unix:'" + later},
+               {"udp://0.0.0.0:1", "'udp://0.0.0.0:1': a 'udp://'" + later},
+               {"systemd:http", "'systemd:http': a 'systemd:'" + later},
+               {"127.0.0.1\\u0000x:80", "contains a NUL byte"},
+               {std::string(100, '1'), wanted + ", got string '" + std::string(60, '1') + "...'"}});
+  CHECK(contains(address("localhost:80"), "'localhost' is not an IPv4 address"));
+  CHECK(contains(address("127.0.0.1"), "no port"));
+  CHECK(contains(address("127.0.0.1:65536"), "the port is not a number"));
+  CHECK(contains(address("a\\nb:1"), "a\\x0ab"));
+  each_is_bad([](const std::string& text) { return bad(with_listen(text)); }, "2: listen.address",
+              {{"[[listen]]\naddress = 80", ": " + wanted + ", got integer 80"},
+               {"\n[[listen]]\nname = 'http'", " is missing"}});
+}
+
+TEST_CASE("there is at least one listener, and each is a table") {
+  CHECK(bad(kWorker) == "0: [[listen]] is missing: nothing to listen on");
+  CHECK(bad("\nlisten = []\n" + kWorker) == "2: listen: is empty: nothing to listen on");
+  const std::string expected = "listen: expected [[listen]], an array of tables, got ";
+  CHECK(bad(with_listen("[listen]\naddress = '127.0.0.1:80'")) == "1: " + expected + "a table");
+  CHECK(bad("listen = [\n1,\n'x']\n" + kWorker) ==
+        "2: " + expected + "integer 1\n3: " + expected + "string 'x'");
+}
+
+TEST_CASE("two listeners share neither name nor address") {
+  const std::string first = "[[listen]]\nname = 'a'\naddress = '[::1]:80'\n[[listen]]\n";
+  const std::string zero = "[[listen]]\naddress = '127.0.0.1:0'\n";
+  CHECK(good(with_listen(first + "name = 'b'\naddress = '[::]:80'")).listen.size() == 2);
+  CHECK(good(with_listen(zero + zero + "name = 'b'")).listen.size() == 2);
+  CHECK(bad(with_listen(first + "name = 'b'\naddress = '[0:0::1]:80'")) ==
+        "6: listen.address: '[::1]:80' is there twice");
+  const auto twice = [](const std::string& name) {
+    return ": listen.name: two listeners are named '" + name + "'; give each its own name";
+  };
+  CHECK(bad(with_listen(first + "name = 'a'\naddress = '[::1]:81'")) == "5" + twice("a"));
+  CHECK(bad(with_listen(zero + zero)) == "4" + twice("127.0.0.1:0"));
+  CHECK(bad(with_listen(first + "name = '[::1]:81'\naddress = '[::1]:82'\n"
+                                "[[listen]]\naddress = '[::1]:81'")) == "8" + twice("[::1]:81"));
+}
+
+TEST_CASE("a listener's other keys are checked") {
+  const std::string policies = "expected 'round-robin' or 'accept-race'";
+  const std::string rule = "expected 1 to 64 of A-Z a-z 0-9 . _ - : [ ], got ";
+  const std::string range = "expected an integer from 1 to 65535, got ";
+  each_is_bad(
+      bad_listen, "5: unknown policy ",
+      {{"policy = 'x'", "'x'; " + policies},
+       {"policy = 'sticky'", "'sticky'; " + policies},
+       {"policy = 'roundrobin'", "'roundrobin'; " + policies + "; did you mean 'round-robin'?"}});
+  each_is_bad(bad_listen, "5: listen.",
+              {{"policy = 1", "policy: " + policies + ", got integer 1"},
+               {"backlog = 0", "backlog: " + range + "integer 0"},
+               {"backlog = 65536", "backlog: " + range + "integer 65536"},
+               {"backlog = '1'", "backlog: " + range + "string '1'"},
+               {"name = ''", "name: " + rule + "string ''"},
+               {"name = 'a b'", "name: " + rule + "string 'a b'"},
+               {"name = 1", "name: expected a string, got integer 1"}});
+}
+
+TEST_CASE("a worker's command is an array of words") {
+  const std::string words = "worker.command: expected an array of non-empty strings, got ";
+  CHECK(bad(kListen) == "0: [worker] is missing: nothing to run");
+  CHECK(bad("worker = 3\n" + kListen) == "1: worker: expected a table, got integer 3");
+  CHECK(bad(with_worker("")) == "3: worker.command is missing");
+  CHECK(bad(with_worker("command = ['./web',\n1,\n'']")) ==
+        "5: " + words + "integer 1\n6: " + words + "string ''");
+  each_is_bad([](const std::string& text) { return bad(with_worker("command = " + text)); }, "4: ",
+              {{"[]", "worker.command: is empty: nothing to run"},
+               {"'./web'", words + "string './web'"},
+               {"['']", words + "string ''"},
+               {R"(['./web', "a\u0000"])", "worker.command: contains a NUL byte"}});
+}
+
+TEST_CASE("a worker's program is a file that can be executed") {
+  const auto program = [](const std::string& word) {
+    return good(with_worker("command = ['" + word + "']")).worker.program;
+  };
+  CHECK(program("./web") == "/etc/shop/web");
+  CHECK(program("../bin/web") == "/etc/bin/web");
+  CHECK(program("./../../opt/web") == "/opt/web");
+  CHECK(program("a/../web") == "/etc/shop/a/../web");
+  CHECK(program("/opt/web") == "/opt/web");
+  CHECK(program("server") == "/usr/local/bin/server");
+  each_is_bad(
+      [](const std::string& word) { return bad(with_worker("command = [\n" + word + "]")); },
+      "5: worker.command: ",
+      {{"'bin/web'", "'/etc/shop/bin/web': No such file or directory"},
+       {"'/usr/bin/server'", "'/usr/bin/server': is not executable"},
+       {"'web'", "no executable file 'web' in PATH (/usr/bin::bin:/usr/local/bin/)"}});
+}
+
+TEST_CASE("a worker's environment is checked") {
+  const std::string rule = "' cannot name a variable (letters, digits and _, no digit first)";
+  each_is_bad(bad_worker, "5: worker.env",
+              {{"env = 1", ": expected a table, got integer 1"},
+               {"env = { A = 1 }", ".A: expected a string, got integer 1"},
+               {"env.A.B = 'x'", ".A: expected a string, got a table"},
+               {R"(env = { A = "a\u0000" })", ".A: contains a NUL byte"},
+               {"env = { 1A = 'x' }", ": '1A" + rule},
+               {"env = { 'A=B' = 'x' }", ": 'A=B" + rule},
+               {"env = { '' = 'x' }", ": '" + rule},
+               {"env = { CLUSTERD_X = '1' }", ": 'CLUSTERD_X': CLUSTERD_ names are for clusterd"}});
+  CHECK(bad_worker("[worker.env]\nA = 'x'\n1A = 'x'") == "7: worker.env: '1A" + rule);
+}
+
+TEST_CASE("a worker's protocol is one that this version has") {
+  CHECK(good(in_worker("protocol = 'auto'")).worker.protocol == Protocol::native);
+  const std::string wanted = "expected 'auto' or 'native'";
+  for (const std::string name : {"node", "node-fork", "listen-fds", "none"}) {
+    CHECK(bad_worker("protocol = '" + name + "'") ==
+          "5: worker.protocol: '" + name + "' is not available in this version; " + wanted);
+  }
+  CHECK(bad_worker("protocol = 'natvie'") ==
+        "5: unknown protocol 'natvie'; " + wanted + "; did you mean 'native'?");
+  CHECK(bad_worker("protocol = []") == "5: worker.protocol: " + wanted + ", got an array");
+}
+
+TEST_CASE("a duration is a number with a unit") {
+  const auto drain = [](const std::string& text) { return "drain_timeout = '" + text + "'"; };
+  const std::string expected = "5: worker.drain_timeout: expected a duration such as '5s', got ";
+  CHECK(bad_worker("drain_timeout = 5") == expected + "integer 5");
+  CHECK(bad_worker("drain_timeout = 5.0") == expected + "a number with a fraction");
+  for (const std::string text : {"", "5", "s", "-5s", "+5s", "5 s", " 5s", "5s ", "1.5s", "5S",
+                                 "1h30m", "5us", "0x5s", "five", "00"}) {
+    CHECK(bad_worker(drain(text)) == expected + "string '" + text + "'");
+  }
+  for (const std::string text : {"31d", "721h", "2592000001ms", "18446744073709551616d",
+                                 "99999999999999999999999ms", "9223372036854775807s"}) {
+    CHECK(bad_worker(drain(text)) ==
+          "5: worker.drain_timeout: '" + text + "' is longer than 30 days");
+  }
+  CHECK(good(in_worker(drain("007s"))).worker.drain_timeout == 7s);
+  CHECK(good(in_worker(drain("30d"))).worker.drain_timeout == 720h);
+  CHECK(good(in_worker(drain("2592000000ms"))).worker.drain_timeout == 720h);
+}
+
+TEST_CASE("zero is a duration only where it makes sense") {
+  for (const std::string zero : {"0", "0s", "0ms", "00d"}) {
+    const std::string value = " = '" + zero + "'";
+    CHECK(good(in_worker("drain_timeout" + value)).worker.drain_timeout == 0s);
+    CHECK(good(in_worker("stall_timeout" + value)).worker.stall_timeout == 0s);
+    const std::string refused = ": must be longer than '" + zero + "'";
+    each_is_bad(bad_worker, "6: ",
+                {{"\nready_timeout" + value, "worker.ready_timeout" + refused},
+                 {"\nkill_timeout" + value, "worker.kill_timeout" + refused},
+                 {"[restart]\nbackoff.first" + value, "restart.backoff.first" + refused},
+                 {"[restart]\nbackoff.max" + value, "restart.backoff.max" + refused}});
+  }
+}
+
+TEST_CASE("max_pending is a number in its bounds") {
+  each_is_bad(bad_worker, "5: worker.max_pending: expected an integer from 1 to 1024, got ",
+              {{"max_pending = 0", "integer 0"},
+               {"max_pending = 1025", "integer 1025"},
+               {"max_pending = 4294967297", "integer 4294967297"}});
+}
+
+TEST_CASE("the back-off does not shrink") {
+  const std::string shrinks = ".backoff: first is longer than max (defaults: '100ms' and '10s')";
+  each_is_bad(bad_worker, "6: restart",
+              {{"[restart]\nbackoff = { first = '2s', max = '1s' }", shrinks},
+               {"[restart]\nbackoff = { first = '11s' }", shrinks},
+               {"[restart]\nbackoff = { max = '99ms' }", shrinks},
+               {"[restart]\nbackoff = '1s'", ".backoff: expected a table, got string '1s'"},
+               {"[restart.backoff]\nfirst = 1\nmax = '1ms'",
+                ".backoff.first: expected a duration such as '5s', got integer 1"}});
+  CHECK(bad_top("restart = 1") == "1: restart: expected a table, got integer 1");
+}
+
+TEST_CASE("the control socket's path fits into an address") {
+  const auto socket = [](const std::string& path) {
+    return in_worker("[control]\nsocket = '" + path + "'");
+  };
+  CHECK(good(socket("../x.sock")).control.socket == "/etc/x.sock");
+  CHECK(good(socket("/" + std::string(106, 'a'))).control.socket.size() == 107);
+  const std::string a108 = "/" + std::string(107, 'a');
+  CHECK(bad(socket(a108)) ==
+        "6: control.socket: '" + a108 + "' has 108 bytes; a socket's path may have 107");
+  CHECK(bad(socket("")) == "6: control.socket: expected a path, got string ''");
+  CHECK(bad_worker("[control]\nsocket = 1") == "6: control.socket: expected a path, got integer 1");
+  CHECK(bad_top("control = 1") == "1: control: expected a table, got integer 1");
+
+  Surroundings deep = surroundings();
+  deep.control_root = "/" + std::string(100, 'r');
+  CHECK(bad(kGood, deep).starts_with("0: control.socket: '/rrr"));
+  CHECK(bad(in_top("\nname = 'web'"), deep).starts_with("2: control.socket: '/rrr"));
+}
+
+TEST_CASE("the log's level is one of six") {
+  int level = 0;
+  for (const std::string name : {"trace", "debug", "info", "warn", "error", "off"}) {
+    const Settings settings = good(in_worker("[log]\nlevel = '" + name + "'"));
+    CHECK(settings.log.level == static_cast<LogLevel>(level++));
+  }
+  CHECK(bad_worker("[log]\nlevel = 'Warn'") ==
+        "6: unknown log level 'Warn'; expected 'trace', 'debug', 'info', 'warn', 'error' or 'off'; "
+        "did you mean 'warn'?");
+  CHECK(bad_top("log = 'info'") == "1: log: expected a table, got string 'info'");
+}
+
+TEST_CASE("all mistakes are reported, in order of line") {
+  CHECK(bad("zzz = 1\n[log]\nlevel = 1\n[worker]\nmax_pending = 0\ncommand = []\n\nxxx = 1\n") ==
+        "0: [[listen]] is missing: nothing to listen on\n"
+        "1: unknown key 'zzz' at the top level; expected 'name', 'workers', 'listen', 'worker', "
+        "'restart', 'control' or 'log'\n"
+        "3: log.level: expected 'trace', 'debug', 'info', 'warn', 'error' or 'off', got integer 1\n"
+        "5: worker.max_pending: expected an integer from 1 to 1024, got integer 0\n"
+        "6: worker.command: is empty: nothing to run\n"
+        "8: unknown key 'xxx' in [worker]; expected 'command', 'env', 'protocol', "
+        "'ready_timeout', 'drain_timeout', 'kill_timeout', 'stall_timeout' or 'max_pending'");
+}
+
+TEST_CASE("what is no TOML is a mistake at its line") {
+  const std::string nul("a\0b", 3);
+  const std::vector<std::string> line_1 = {
+      "a =", "a = 99999999999999999999", "a = '" + nul + "'", nul, "\x7f", "a = [[[["};
+  const std::vector<std::string> line_2 = {"a = 1\na = 2",         "a = \"\"\"\nb",
+                                           "a = 1\nb = '\xff'",    "a = 1\n#" + nul,
+                                           "[listen]\n[[listen]]", "\"a\\nb\" = 1\n\"a\\nb\" = 2"};
+  const std::vector<std::string> line_3 = {"a = 1\n\n[b\n", "\r\n\r\n="};
+  int line = 0;
+  for (const auto& texts : {line_1, line_2, line_3}) {
+    ++line;
+    for (const std::string& text : texts) {
+      CAPTURE(text);
+      const std::string mistakes = bad(text);
+      CHECK(mistakes.starts_with(std::to_string(line) + ": "));
+      CHECK(std::count(mistakes.begin(), mistakes.end(), '\n') == 0);
+    }
+  }
+}
+
+TEST_CASE("hostile text is refused and harms nobody") {
+  constexpr std::size_t kMuch = 1U << 20U;
+  const auto repeated = [](const std::string& part, std::size_t times) {
+    std::string text;
+    for (std::size_t i = 0; i < times; ++i) text += part;
+    return text;
+  };
+  CHECK_FALSE(bad(std::string(kMuch, '\0')).empty());
+  CHECK_FALSE(bad(std::string(kMuch, '[')).empty());
+  CHECK_FALSE(bad(std::string(kMuch, '\xff')).empty());
+  CHECK_FALSE(bad("a = " + std::string(kMuch, '[')).empty());
+  CHECK_FALSE(bad("a = " + repeated("{a=", kMuch / 3)).empty());
+  CHECK(bad(std::string(kMuch, 'a') + " = 1").size() < 1000);
+  CHECK(bad_worker("protocol = '" + std::string(kMuch, 'a') + "'").size() < 1000);
+  CHECK(bad(repeated("a.", kMuch / 2) + "a = 1") == "0: more than 4096 dots in one file");
+  CHECK(bad("[" + repeated("a.", 4096) + "a]").starts_with("0: [[listen]] is missing"));
+  CHECK_FALSE(bad("listen = [" + repeated("{},", 10000) + "]").empty());
+}
+
+TEST_CASE("no damage to an app.conf is a crash") {
+  const std::string text = in_top("name = 'a'") + "env = { A = 'ü' }\nready_timeout = '1s'\n" +
+                           "[restart]\nbackoff = { first = '1s' }\n[log]\nlevel = 'info'\n";
+  const std::string bytes("\0\xff''[]{}=.,#\n\\ 0a", 18);
+  std::minstd_rand random(1);
+  for (int round = 0; round < 3000; ++round) {
+    std::string damaged = text;
+    for (int i = 0; i <= round % 4; ++i) {
+      const std::size_t at = random() % damaged.size();
+      if (random() % 3 == 0) damaged.erase(at, 1 + random() % 9);
+      if (random() % 3 == 0) damaged.insert(at, damaged.substr(random() % damaged.size(), 20));
+      if (at < damaged.size()) damaged[at] = bytes[random() % bytes.size()];
+    }
+    const auto result = parse(damaged, surroundings());
+    const auto* mistakes = std::get_if<Mistakes>(&result);
+    const auto lines = std::count(damaged.begin(), damaged.end(), '\n') + 1;
+    CHECK((mistakes == nullptr || (!mistakes->empty() && mistakes->back().line <= lines)));
+  }
+}
+
+TEST_CASE("a mistake's text names file and line") {
+  CHECK(config::text("a.conf", {12, "wrong"}) == "a.conf:12: wrong");
+  CHECK(config::text("./a.conf", {0, "wrong"}) == "./a.conf: wrong");
+}
+
+TEST_CASE("load finds the file and what surrounds it") {
+  const TemporaryFolder folder;
+  const std::string file = folder.write("shop.conf", kGood);
+  ::chmod(folder.write("web", "").c_str(), 0700);
+  const std::string link = folder.path() + "/link.conf";
+  std::filesystem::create_symlink(file, link);
+
+  const auto result = load(link);
+  REQUIRE(std::holds_alternative<Settings>(result));
+  const Settings& settings = std::get<Settings>(result);
+  const std::string real = std::filesystem::canonical(folder.path());
+  CHECK(settings.file == real + "/shop.conf");
+  CHECK(settings.name == "shop");
+  CHECK(settings.worker.program == real + "/web");
+  CHECK(settings.workers >= 1);
+  CHECK(contains(settings.workers_reason, std::to_string(settings.workers) + " CPU"));
+  CHECK(settings.control.socket.ends_with("/shop/ctl.sock"));
+
+  ::chmod((folder.path() + "/web").c_str(), 0600);
+  CHECK(load_mistake(file) == ":4: worker.command: \"" + real + "/web\": is not executable");
+}
+
+TEST_CASE("load says why a file cannot be read") {
+  const TemporaryFolder folder;
+  CHECK(load_mistake(folder.path() + "/none.conf") ==
+        ": cannot be read: No such file or directory");
+  CHECK(load_mistake(folder.path()) == ": is a directory");
+  CHECK(load_mistake("/dev/null") == ": is not a regular file");
+  const std::string fifo = folder.path() + "/fifo";
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  CHECK(load_mistake(fifo) == ": is not a regular file");
+  const std::string large = folder.write("large.conf", std::string((1U << 20U) + 1, '#'));
+  CHECK(load_mistake(large) == ": is larger than 1048576 bytes");
+  const auto whole = load(folder.write("whole.conf", std::string(1U << 20U, '#')));
+  CHECK(std::get<Mistakes>(whole).size() == 2);
+}
+
+TEST_CASE("the control root is for this user alone") {
+  const std::string root = find_surroundings("/etc/shop.conf").control_root;
+  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
+  if (::geteuid() == 0) {
+    CHECK(root == "/run/clusterd");
+  } else if (runtime != nullptr && *runtime == '/') {
+    CHECK(root == runtime + std::string("/clusterd"));
+  } else {
+    CHECK(root == "/tmp/clusterd-" + std::to_string(::geteuid()));
+  }
+}

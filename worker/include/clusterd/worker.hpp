@@ -1,0 +1,160 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+/// The clusterd worker library: a program that takes its connections from clusterd, or, started by
+/// hand, binds and accepts for itself, with the same code.
+///
+///     clusterd::Worker worker;
+///     worker.listen("127.0.0.1:8080", [](clusterd::Connection connection) { ... });
+///     worker.ready();
+///     return worker.run();
+///
+/// One thread: everything of one Worker is called from the thread that runs it. What goes wrong at
+/// start (no such listener, a port in use) is thrown as std::runtime_error or std::system_error.
+namespace clusterd {
+
+namespace detail {
+struct Tally;
+struct WorkerState;
+}  // namespace detail
+
+/// Where connections come from: under clusterd the listener called `name` in app.conf ("" = the
+/// only one there is), without clusterd the address to bind.
+struct Endpoint {
+  std::string name;
+  std::string address;
+
+  Endpoint(std::string listener_name, std::string own_address)
+      : name(std::move(listener_name)), address(std::move(own_address)) {}
+  /// "127.0.0.1:8080" is both; a plain name ("http") works under clusterd only.
+  Endpoint(std::string_view both)  // NOLINT(google-explicit-constructor)
+      : name(both), address(both.find(':') == std::string_view::npos ? "" : both) {}
+  Endpoint(const char* both)  // NOLINT(google-explicit-constructor)
+      : Endpoint(std::string_view(both)) {}
+  Endpoint(const std::string& both)  // NOLINT(google-explicit-constructor)
+      : Endpoint(std::string_view(both)) {}
+};
+
+/// The client's end of a connection.
+struct Peer {
+  std::uint16_t family = 0;  ///< AF_INET or AF_INET6
+  std::uint16_t port = 0;
+  std::uint8_t address[16] = {};  ///< 4 or 16 bytes, network order
+
+  /// "192.0.2.7:50123", "[2001:db8::7]:50123"
+  [[nodiscard]] std::string text() const;
+};
+
+/// Counts one connection as open for as long as it lives. A worker that drains leaves when the last
+/// one is gone.
+class Hold {
+ public:
+  Hold() = default;
+  explicit Hold(std::shared_ptr<detail::Tally> tally);
+  Hold(Hold&&) noexcept = default;
+  Hold& operator=(Hold&& other) noexcept;
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+  ~Hold();
+
+ private:
+  std::shared_ptr<detail::Tally> tally_;
+};
+
+/// A connected, non-blocking socket. Keep it for as long as the connection lasts.
+class Connection {
+ public:
+  Connection(int fd, const Peer& peer, Hold hold) noexcept;
+  Connection(Connection&& other) noexcept;
+  Connection& operator=(Connection&& other) noexcept;
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection() { close(); }
+
+  [[nodiscard]] int fd() const noexcept { return fd_; }
+  [[nodiscard]] const Peer& peer() const noexcept { return peer_; }
+
+  /// Shuts the connection down and closes it. The shutdown is what the client sees at once, even
+  /// while the master has not closed its copy yet.
+  void close() noexcept;
+
+  /// Gives the socket to another owner, with what counts it as open: keep both together.
+  struct Detached {
+    int fd;
+    Hold hold;
+  };
+  [[nodiscard]] Detached detach() noexcept;
+
+ private:
+  int fd_;
+  Peer peer_;
+  Hold hold_;
+};
+
+class Worker {
+ public:
+  using Handler = std::function<void(Connection)>;
+  /// Number of an opened listener.
+  enum class ListenerId : std::uint32_t {};
+
+  /// Says hello if clusterd started this program.
+  Worker();
+  Worker(Worker&&) noexcept;
+  Worker& operator=(Worker&&) noexcept;
+  ~Worker();
+
+  /// clusterd started this program (and may be gone since).
+  [[nodiscard]] bool managed() const;
+
+  /// Every connection of the listener goes to `handler`, one at a time.
+  ListenerId listen(const Endpoint& endpoint, Handler handler);
+
+  /// Opens a listener that gives a connection only when asked for one, as Asio's acceptors do.
+  /// What is not asked for stays with the master, which gives it to another worker in time.
+  [[nodiscard]] ListenerId open(const Endpoint& endpoint);
+  /// The next connection goes to `handler`, which may be called before this returns. One request
+  /// at a time and listener; an empty handler takes the request back.
+  void want(ListenerId listener, Handler handler);
+
+  /// The address that is really served ("127.0.0.1:34567" where port 0 was asked for).
+  [[nodiscard]] std::string address(ListenerId listener) const;
+  /// The listener is shared by the workers, which accept for themselves (accept race).
+  [[nodiscard]] bool races(ListenerId listener) const;
+
+  /// Start-up is over: connections may come.
+  void ready();
+
+  /// Called once when no new connection will come: finish what is open, close what is idle.
+  void on_drain(std::function<void()> callback);
+  [[nodiscard]] bool draining() const;
+
+  /// For `clusterd status`.
+  void count_request();
+  /// Connections open now.
+  [[nodiscard]] std::uint32_t active() const;
+
+  /// Handles events until it is time to leave. 0, for main to return.
+  int run();
+
+  // For a loop of one's own: poll fd() for reading, call dispatch(), leave when finished().
+
+  [[nodiscard]] int fd() const;
+  /// Handles what there is without waiting, or waits up to `timeout_ms` (-1 = for ever) for it.
+  void dispatch(int timeout_ms = 0);
+  /// Drained: no connection is open and none will come. Also once the time is over that a worker
+  /// whose master died may take.
+  [[nodiscard]] bool finished() const;
+  /// dispatch() also watches `fd` and calls `on_readable` while it is readable: another loop's
+  /// pollable descriptor (uv_backend_fd, an epoll set) can so be driven by run().
+  void watch(int fd, std::function<void()> on_readable);
+
+ private:
+  std::unique_ptr<detail::WorkerState> state_;
+};
+
+}  // namespace clusterd

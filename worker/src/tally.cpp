@@ -1,0 +1,44 @@
+#include "worker/src/tally.h"
+
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <new>
+#include <system_error>
+
+namespace clusterd::detail {
+namespace {
+
+[[noreturn]] void fail(const char* what) {
+  throw std::system_error(errno, std::system_category(), what);
+}
+
+void* map(int fd, int flags) {
+  void* memory = ::mmap(nullptr, handoff::kPageSize, PROT_READ | PROT_WRITE, flags, fd, 0);
+  if (memory == MAP_FAILED) fail("clusterd: map the shared page");
+  return memory;
+}
+
+UniqueFd make_eventfd() {
+  UniqueFd fd(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!fd) fail("clusterd: make an eventfd");
+  return fd;
+}
+
+}  // namespace
+
+Tally::Tally()
+    : page(new(map(-1, MAP_PRIVATE | MAP_ANONYMOUS)) handoff::Page{}), changed(make_eventfd()) {}
+
+Tally::Tally(int page_fd)
+    : page(static_cast<handoff::Page*>(map(page_fd, MAP_SHARED))), changed(make_eventfd()) {}
+
+Tally::~Tally() { ::munmap(page, handoff::kPageSize); }
+
+void Tally::closed() {
+  const bool last = page->active.fetch_sub(1) == 1;
+  if (last && draining.load()) ::eventfd_write(changed.get(), 1);
+}
+
+}  // namespace clusterd::detail

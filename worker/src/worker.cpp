@@ -1,0 +1,66 @@
+#include "clusterd/worker.hpp"
+#include "worker/src/worker_state.h"
+
+#include <utility>
+
+namespace clusterd {
+
+Worker::Worker() : state_(std::make_unique<detail::WorkerState>()) {}
+Worker::Worker(Worker&&) noexcept = default;
+Worker& Worker::operator=(Worker&&) noexcept = default;
+Worker::~Worker() = default;
+
+bool Worker::managed() const { return state_->managed; }
+
+Worker::ListenerId Worker::listen(const Endpoint& endpoint, Handler handler) {
+  const ListenerId id = state_->open(endpoint);
+  state_->want(id, std::move(handler), true);
+  return id;
+}
+
+Worker::ListenerId Worker::open(const Endpoint& endpoint) { return state_->open(endpoint); }
+
+void Worker::want(ListenerId listener, Handler handler) {
+  state_->want(listener, std::move(handler), false);
+}
+
+std::string Worker::address(ListenerId listener) const {
+  return state_->listeners[static_cast<std::size_t>(listener)]->address;
+}
+
+bool Worker::races(ListenerId listener) const {
+  return state_->managed &&
+         static_cast<bool>(state_->listeners[static_cast<std::size_t>(listener)]->socket);
+}
+
+void Worker::ready() { state_->say_ready(); }
+
+void Worker::on_drain(std::function<void()> callback) {
+  state_->drain_callback = std::move(callback);
+}
+
+bool Worker::draining() const { return state_->draining; }
+
+void Worker::count_request() {
+  auto& requests = state_->tally->page->requests;
+  requests.store(requests.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+std::uint32_t Worker::active() const { return state_->tally->page->active.load(); }
+
+int Worker::run() {
+  while (!finished()) dispatch(-1);
+  return 0;
+}
+
+int Worker::fd() const { return state_->epoll.get(); }
+
+void Worker::dispatch(int timeout_ms) { state_->dispatch(timeout_ms); }
+
+bool Worker::finished() const { return state_->finished(); }
+
+void Worker::watch(int fd, std::function<void()> on_readable) {
+  state_->watch(fd, std::move(on_readable));
+}
+
+}  // namespace clusterd

@@ -1,0 +1,295 @@
+#include "worker/src/worker_state.h"
+
+#include "common/address.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <stdexcept>
+#include <system_error>
+
+namespace clusterd::detail {
+namespace {
+
+// What an epoll event is about: its kind, and for the last two an index.
+constexpr std::uint64_t kChannel = 1;
+constexpr std::uint64_t kOffers = 2;
+constexpr std::uint64_t kChanged = 3;
+constexpr std::uint64_t kListener = 1ULL << 32;
+constexpr std::uint64_t kWatched = 2ULL << 32;
+constexpr std::uint64_t kIndex = 0xFFFF'FFFFULL;
+
+constexpr int kOwnBacklog = 4096;
+
+[[noreturn]] void raise(const Error& error) { throw std::runtime_error("clusterd: " + error.message()); }
+
+template <typename T>
+T need(Result<T> result) {
+  if (!result) raise(result.error());
+  return std::move(*result);
+}
+
+Peer to_peer(const handoff::Peer& from) {
+  Peer peer;
+  peer.family = from.family;
+  peer.port = from.port;
+  std::copy(std::begin(from.address), std::end(from.address), std::begin(peer.address));
+  return peer;
+}
+
+}  // namespace
+
+WorkerState::WorkerState() : epoll(::epoll_create1(EPOLL_CLOEXEC)) {
+  if (!epoll) raise(errno_error("make an epoll set"));
+  channel = ChannelClient::from_environment();
+  managed = channel.has_value();
+  if (!managed) {
+    tally = std::make_shared<Tally>();
+  } else {
+    const protocol::Welcome welcome = need(channel->hello());
+    auto fds = need(channel->take_fds(welcome.fds));
+    if (fds.size() != 3) raise(make_error("the master's welcome is malformed"));
+    orphan_time = std::chrono::milliseconds(welcome.drain_timeout_ms);
+    tally = std::make_shared<Tally>(fds[1].get());
+    offers = std::make_unique<OfferQueue>(std::move(fds[0]), std::move(fds[2]), tally);
+    add_to_epoll(channel->fd(), EPOLLIN, kChannel);
+    add_to_epoll(offers->fd(), EPOLLIN, kOffers);
+  }
+  add_to_epoll(tally->changed.get(), EPOLLIN | EPOLLET, kChanged);
+}
+
+Worker::ListenerId WorkerState::open(const Endpoint& endpoint) {
+  auto listener = std::make_unique<ListenerState>();
+  if (managed) {
+    open_managed(endpoint, *listener);
+  } else {
+    open_own(endpoint, *listener);
+  }
+  listeners.push_back(std::move(listener));
+  return static_cast<Worker::ListenerId>(listeners.size() - 1);
+}
+
+void WorkerState::open_managed(const Endpoint& endpoint, ListenerState& listener) {
+  const std::int64_t seq = next_seq++;
+  if (auto sent = channel->send(encode(protocol::Listen{seq, endpoint.name})); !sent) {
+    raise(sent.error());
+  }
+  for (;;) {
+    const protocol::FromMaster message = need(channel->wait());
+    const auto* reply = std::get_if<protocol::Listening>(&message);
+    if (reply == nullptr || reply->ack != seq) {
+      on_message(message);
+      continue;
+    }
+    if (reply->index < 0) raise(make_error(reply->error));
+    listener.index = static_cast<std::uint32_t>(reply->index);
+    listener.address = reply->address;
+    auto fds = need(channel->take_fds(reply->fds));
+    if (!fds.empty()) listener.socket = std::move(fds.front());
+    return;
+  }
+}
+
+void WorkerState::open_own(const Endpoint& endpoint, ListenerState& listener) {
+  if (endpoint.address.empty()) {
+    raise(make_error("not started by clusterd, and no address is given to bind for \"" +
+                     endpoint.name + "\""));
+  }
+  const Address address = need(Address::parse(endpoint.address));
+  listener.socket.reset(
+      ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+  const int fd = listener.socket.get();
+  if (fd < 0) raise(errno_error("make a socket for " + endpoint.address));
+  const int on = 1;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (::bind(fd, address.data(), address.size()) < 0) raise(errno_error("bind " + endpoint.address));
+  if (::listen(fd, kOwnBacklog) < 0) raise(errno_error("listen on " + endpoint.address));
+  sockaddr_storage real{};
+  socklen_t length = sizeof real;
+  ::getsockname(fd, reinterpret_cast<sockaddr*>(&real), &length);
+  listener.address = need(Address::from(reinterpret_cast<sockaddr*>(&real), length)).text();
+}
+
+void WorkerState::want(Worker::ListenerId id, Worker::Handler handler, bool for_ever) {
+  ListenerState& listener = *listeners[static_cast<std::size_t>(id)];
+  listener.handler = std::move(handler);
+  listener.for_ever = for_ever;
+  if (listener.socket) {
+    arm(listener, listener.handler != nullptr);
+  } else if (listener.handler && offers) {
+    give_out();
+    read_offers(true);
+  }
+}
+
+void WorkerState::say_ready() {
+  if (!managed) return;
+  if (auto sent = channel->send(encode(protocol::Ready{})); !sent) raise(sent.error());
+}
+
+void WorkerState::dispatch(int timeout_ms) {
+  if (leave_at) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*leave_at - Clock::now());
+    const int most = static_cast<int>(std::max<std::int64_t>(0, left.count()));
+    timeout_ms = timeout_ms < 0 ? most : std::min(timeout_ms, most);
+  }
+  epoll_event events[64];
+  const int count = ::epoll_wait(epoll.get(), events, 64, timeout_ms);
+  for (int at = 0; at < count; ++at) handle(events[at].data.u64);
+}
+
+void WorkerState::handle(std::uint64_t event) {
+  if (event == kChannel) {
+    on_channel();
+  } else if (event == kOffers) {
+    on_offers();
+  } else if ((event & kListener) != 0) {
+    on_listening_socket(*listeners[event & kIndex]);
+  } else if ((event & kWatched) != 0) {
+    watched[event & kIndex].second();
+  }
+  // kChanged only ends the wait: finished() has become true.
+}
+
+void WorkerState::on_channel() {
+  const auto alive = channel->receive();
+  if (!alive || !*alive) return master_is_gone();
+  while (const auto message = need(channel->next())) on_message(*message);
+}
+
+void WorkerState::on_message(const protocol::FromMaster& message) {
+  if (std::get_if<protocol::Revoked>(&message) != nullptr) {
+    offers->revoked();
+    read_offers(true);
+  }
+}
+
+void WorkerState::on_offers() {
+  switch (offers->receive()) {
+    case OfferQueue::Received::nothing:
+    case OfferQueue::Received::offers:
+      break;
+    case OfferQueue::Received::lacking:
+      if (!channel->send(encode(protocol::Refuse{offers->refused_from()}))) master_is_gone();
+      break;
+    case OfferQueue::Received::ended:
+      offers_ended = true;
+      ::epoll_ctl(epoll.get(), EPOLL_CTL_DEL, offers->fd(), nullptr);
+      give_out();
+      return begin_drain();
+  }
+  give_out();
+}
+
+/// Takes offers for as long as the oldest is asked for. The order of taking is the order of
+/// offering, so one that nobody asks for holds up those behind it; the master then gives all of
+/// them to others after its stall_timeout.
+void WorkerState::give_out() {
+  while (const auto index = offers->front()) {
+    ListenerState* listener = by_index(*index);
+    if (listener == nullptr || !listener->handler) return read_offers(false);
+    auto taken = offers->take();
+    if (taken) deliver(*listener, taken->fd.release(), to_peer(taken->offer.peer));
+  }
+}
+
+/// In accept race, and on a socket of our own.
+void WorkerState::on_listening_socket(ListenerState& listener) {
+  if (!listener.handler || !listener.socket) return;
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  const int fd = ::accept4(listener.socket.get(), reinterpret_cast<sockaddr*>(&address), &length,
+                           SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (fd < 0) return;  // another worker was quicker, or the client is gone
+  auto& accepted = tally->page->accepted[listener.index];
+  accepted.store(accepted.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  // Out and in again puts this worker last in the kernel's queue of those that wait on the
+  // listener. Left in place it would be woken first for the next connection too, and for all.
+  if (managed) arm(listener, false);
+  deliver(listener, fd, to_peer(handoff::to_peer(address)));
+  if (listener.socket) arm(listener, listener.handler != nullptr);
+}
+
+void WorkerState::deliver(ListenerState& listener, int fd, const Peer& peer) {
+  Connection connection(fd, peer, Hold(tally));
+  if (listener.for_ever) {
+    listener.handler(std::move(connection));
+  } else {
+    const Worker::Handler once = std::exchange(listener.handler, nullptr);
+    once(std::move(connection));
+  }
+}
+
+void WorkerState::arm(ListenerState& listener, bool wanted) {
+  if (listener.armed == wanted || (wanted && draining)) return;
+  listener.armed = wanted;
+  if (!wanted) {
+    ::epoll_ctl(epoll.get(), EPOLL_CTL_DEL, listener.socket.get(), nullptr);
+    return;
+  }
+  const auto same = [&](const auto& one) { return one.get() == &listener; };
+  const auto at = std::find_if(listeners.begin(), listeners.end(), same) - listeners.begin();
+  // EPOLLEXCLUSIVE: one connection wakes one worker, not all of them.
+  const std::uint32_t exclusive = managed ? static_cast<std::uint32_t>(EPOLLEXCLUSIVE) : 0U;
+  add_to_epoll(listener.socket.get(), EPOLLIN | exclusive, kListener | static_cast<std::uint64_t>(at));
+}
+
+void WorkerState::read_offers(bool wanted) {
+  if (reading_offers == wanted || offers_ended) return;
+  reading_offers = wanted;
+  epoll_event event{};
+  event.events = wanted ? EPOLLIN : 0U;
+  event.data.u64 = kOffers;
+  ::epoll_ctl(epoll.get(), EPOLL_CTL_MOD, offers->fd(), &event);
+}
+
+void WorkerState::begin_drain() {
+  if (draining) return;
+  draining = true;
+  tally->draining.store(true);
+  for (const auto& listener : listeners) {
+    if (!listener->socket) continue;
+    arm(*listener, false);
+    listener->socket.reset();
+  }
+  if (drain_callback) drain_callback();
+}
+
+void WorkerState::master_is_gone() {
+  ::epoll_ctl(epoll.get(), EPOLL_CTL_DEL, channel->fd(), nullptr);
+  leave_at = Clock::now() + orphan_time;
+  // What it offered before it died is still ours to take, and nobody else's: its copies are gone.
+  begin_drain();
+}
+
+bool WorkerState::finished() const {
+  if (leave_at && Clock::now() >= *leave_at) return true;
+  const bool no_more = draining && (!offers || (offers_ended && !offers->front()));
+  return no_more && tally->page->active.load() == 0;
+}
+
+void WorkerState::watch(int fd, std::function<void()> on_readable) {
+  watched.emplace_back(fd, std::move(on_readable));
+  add_to_epoll(fd, EPOLLIN, kWatched | (watched.size() - 1));
+}
+
+void WorkerState::add_to_epoll(int fd, std::uint32_t events, std::uint64_t data) {
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = data;
+  if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &event) < 0) raise(errno_error("watch a descriptor"));
+}
+
+ListenerState* WorkerState::by_index(std::uint32_t index) {
+  for (const auto& listener : listeners) {
+    if (!listener->socket && listener->index == index) return listener.get();
+  }
+  return nullptr;
+}
+
+}  // namespace clusterd::detail

@@ -1,0 +1,70 @@
+#pragma once
+
+#include "clusterd/worker.hpp"
+#include "common/channel_client.h"
+#include "common/clock.h"
+#include "worker/src/offer_queue.h"
+#include "worker/src/tally.h"
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace clusterd::detail {
+
+/// One listener of this worker. `socket` is the shared (accept race) or own (no master) listening
+/// socket; without one its connections come through the offer queue.
+struct ListenerState {
+  std::string address;
+  UniqueFd socket;
+  std::uint32_t index = 0;  ///< the master's number for it
+  Worker::Handler handler;  ///< who gets the next connection; empty = nobody asks
+  bool for_ever = false;    ///< the handler stays after a connection
+  bool armed = false;       ///< the socket is in the epoll set
+};
+
+/// What is behind a Worker.
+struct WorkerState {
+  WorkerState();
+
+  Worker::ListenerId open(const Endpoint& endpoint);
+  void want(Worker::ListenerId id, Worker::Handler handler, bool for_ever);
+  void say_ready();
+  void dispatch(int timeout_ms);
+  void watch(int fd, std::function<void()> on_readable);
+  [[nodiscard]] bool finished() const;
+
+  void open_managed(const Endpoint& endpoint, ListenerState& listener);
+  void open_own(const Endpoint& endpoint, ListenerState& listener);
+  void handle(std::uint64_t event);
+  void on_channel();
+  void on_message(const protocol::FromMaster& message);
+  void on_offers();
+  void on_listening_socket(ListenerState& listener);
+  void give_out();
+  void deliver(ListenerState& listener, int fd, const Peer& peer);
+  void arm(ListenerState& listener, bool wanted);
+  void read_offers(bool wanted);
+  void begin_drain();
+  void master_is_gone();
+  void add_to_epoll(int fd, std::uint32_t events, std::uint64_t data);
+  [[nodiscard]] ListenerState* by_index(std::uint32_t index);
+
+  UniqueFd epoll;
+  std::optional<ChannelClient> channel;
+  std::shared_ptr<Tally> tally;
+  std::unique_ptr<OfferQueue> offers;
+  std::vector<std::unique_ptr<ListenerState>> listeners;
+  std::deque<std::pair<int, std::function<void()>>> watched;  ///< stays put while one is called
+  std::function<void()> drain_callback;
+  std::int64_t next_seq = 1;
+  Duration orphan_time{};
+  std::optional<TimePoint> leave_at;  ///< the master is gone: by then we are too
+  bool managed = false;
+  bool draining = false;
+  bool offers_ended = false;
+  bool reading_offers = true;
+};
+
+}  // namespace clusterd::detail
