@@ -3,6 +3,12 @@
 #include <algorithm>
 
 namespace clusterd::core {
+namespace {
+
+/// Turns that a worker can be owed: four windows of the default size.
+constexpr std::uint8_t kMostOwed = 64;
+
+}  // namespace
 
 Balancer::Seat Balancer::join(std::uint32_t window) {
   auto free = std::find_if(seats_.begin(), seats_.end(),
@@ -16,19 +22,48 @@ void Balancer::serve(Seat seat, ListenerIndex listener) {
   seats_[index(seat)].serves |= bit(listener);
 }
 
-void Balancer::leave(Seat seat) { seats_[index(seat)] = Place{}; }
+void Balancer::leave(Seat seat) {
+  Place& place = seats_[index(seat)];
+  for (std::size_t at = 0; at < kMaxListeners; ++at) rotations_[at].owed -= place.owed[at];
+  place = Place{};
+}
 
 std::optional<Balancer::Seat> Balancer::next(ListenerIndex listener, TimePoint now) {
-  std::size_t& turn = turns_[listener];
+  Rotation& rotation = rotations_[listener];
+  if (rotation.owed > 0) {
+    if (const auto seat = make_up(listener, now)) return seat;
+  }
   for (std::size_t tried = 0; tried < seats_.size(); ++tried) {
-    const std::size_t at = turn < seats_.size() ? turn : 0;
-    turn = at + 1;
+    const std::size_t at = rotation.turn < seats_.size() ? rotation.turn : 0;
+    rotation.turn = at + 1;
     if (seats_[at].can_take(bit(listener))) {
       seats_[at].ledger->offer(now);
       return static_cast<Seat>(at);
     }
+    pass_over(seats_[at], listener);
   }
   return std::nullopt;
+}
+
+/// The turns that were missed, before anybody's next.
+std::optional<Balancer::Seat> Balancer::make_up(ListenerIndex listener, TimePoint now) {
+  for (Place& place : seats_) {
+    if (place.owed[listener] == 0 || !place.can_take(bit(listener))) continue;
+    --place.owed[listener];
+    --rotations_[listener].owed;
+    place.ledger->offer(now);
+    return static_cast<Seat>(&place - seats_.data());
+  }
+  return std::nullopt;
+}
+
+/// Only a full window is owed for. One that is stalled or refused is not late, it is absent.
+void Balancer::pass_over(Place& place, ListenerIndex listener) {
+  if (!place.ledger || (place.serves & bit(listener)) == 0) return;
+  if (place.ledger->state() != OfferLedger::State::open) return;
+  if (place.owed[listener] >= kMostOwed) return;
+  ++place.owed[listener];
+  ++rotations_[listener].owed;
 }
 
 bool Balancer::anyone(ListenerIndex listener) const {

@@ -12,9 +12,11 @@ namespace clusterd::core {
 using ListenerIndex = std::uint32_t;
 inline constexpr std::size_t kMaxListeners = 64;
 
-/// Whose turn it is. Each listener has a strict rotation of its own over the workers that serve it
-/// and have credit: one that is full, stalled or gone is passed over and loses nothing but its
-/// turn. Credit is the worker's, over all its listeners. No allocation per connection.
+/// Whose turn it is. Each listener has a strict rotation of its own over the workers that serve it.
+/// Credit is the worker's, over all its listeners. One that has none when its turn comes is passed
+/// over, and owed that turn: it is made up for, as the first, when it has credit again. So the counts
+/// stay exactly even while a window now and then runs full, as it does under load. What is owed is
+/// bounded: a worker that is slower for good gets less. No allocation per connection.
 class Balancer {
  public:
   enum class Seat : std::uint32_t {};
@@ -41,6 +43,7 @@ class Balancer {
   struct Place {
     std::optional<OfferLedger> ledger;
     std::uint64_t serves = 0;  ///< one bit a listener
+    std::array<std::uint8_t, kMaxListeners> owed{};
 
     [[nodiscard]] bool can_take(std::uint64_t listeners) const {
       return ledger && (serves & listeners) == listeners && ledger->credit() > 0;
@@ -52,8 +55,16 @@ class Balancer {
     return std::uint64_t{1} << listener;
   }
 
+  struct Rotation {
+    std::size_t turn = 0;
+    std::uint32_t owed = 0;  ///< over all seats
+  };
+
+  [[nodiscard]] std::optional<Seat> make_up(ListenerIndex listener, TimePoint now);
+  void pass_over(Place& place, ListenerIndex listener);
+
   std::vector<Place> seats_;
-  std::array<std::size_t, kMaxListeners> turns_{};
+  std::array<Rotation, kMaxListeners> rotations_{};
 };
 
 }  // namespace clusterd::core

@@ -1,7 +1,6 @@
 #include "common/json.h"
 
 #include <boost/json.hpp>
-#include <boost/json/src.hpp>  // Boost.JSON as header only: nothing of ours links the library
 #include <doctest/doctest.h>
 
 #include <array>

@@ -1,0 +1,119 @@
+// The main job on the real daemon: connections come in, workers answer them.
+#include "tests/support/cluster.h"
+#include "tests/support/eventually.h"
+#include "tests/support/http.h"
+
+#include <doctest/doctest.h>
+
+#include <boost/json/array.hpp>
+
+#include <algorithm>
+#include <csignal>
+#include <map>
+#include <set>
+#include <string>
+
+using namespace clusterd::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string url(Cluster& cluster) { return "http://127.0.0.1:" + std::to_string(cluster.port()) + "/"; }
+
+/// Connections answered by each worker in `count` requests one after the other.
+std::map<long, int> spread(Cluster& cluster, int count) {
+  std::map<long, int> by_worker;
+  for (int i = 0; i < count; ++i) {
+    const Reply reply = get(cluster.port());
+    REQUIRE(reply.ok());
+    ++by_worker[pid_in(reply.body)];
+  }
+  return by_worker;
+}
+
+double max_to_min(const std::map<long, int>& counts) {
+  const auto by_count = [](const auto& a, const auto& b) { return a.second < b.second; };
+  const auto [min, max] = std::minmax_element(counts.begin(), counts.end(), by_count);
+  return static_cast<double>(max->second) / min->second;
+}
+
+}  // namespace
+
+TEST_CASE("curl is answered by a worker, in both policies") {
+  for (const char* policy : {"round-robin", "accept-race"}) {
+    CAPTURE(policy);
+    Cluster cluster({.policy = policy});
+    const Finished curl = run({"curl", "-sS", url(cluster)});
+    CHECK(curl.code == 0);
+    CHECK(curl.out.starts_with("handled by worker, pid is "));
+    const auto workers = cluster.workers();
+    CHECK(std::count(workers.begin(), workers.end(), pid_in(curl.out)) == 1);
+  }
+}
+
+TEST_CASE("wrk gets its answers in both policies, keep-alive and not, and no error") {
+  for (const char* policy : {"round-robin", "accept-race"}) {
+    for (const char* connection : {"keep-alive", "close"}) {
+      CAPTURE(policy);
+      CAPTURE(connection);
+      Cluster cluster({.workers = 4, .policy = policy});
+      const Finished wrk = run({"wrk", "-t1", "-c64", "-d1", "-H",
+                                std::string("Connection: ") + connection, url(cluster)});
+      CAPTURE(wrk.out);
+      CHECK(wrk.code == 0);
+      CHECK(wrk.out.find("Requests/sec") != std::string::npos);
+      CHECK(wrk.out.find("Socket errors") == std::string::npos);
+      CHECK(wrk.out.find("Non-2xx") == std::string::npos);
+      CHECK(cluster.verb({"stop"}).code == 0);
+    }
+  }
+}
+
+TEST_CASE("round-robin over 4 workers is exactly even over 2,000 connections") {
+  Cluster cluster({.workers = 4});
+  const auto counts = spread(cluster, 2000);
+  CHECK(counts.size() == 4);
+  CHECK(max_to_min(counts) <= 1.05);
+}
+
+TEST_CASE("round-robin stays even when wrk saturates the windows") {
+  Cluster cluster({.workers = 4});
+  const Finished wrk =
+      run({"wrk", "-t1", "-c64", "-d2", "-H", "Connection: close", url(cluster)});
+  CHECK(wrk.code == 0);
+  std::map<long, int> counts;
+  const auto status = cluster.status();
+  REQUIRE(status);
+  for (const auto& worker : status->at("workers").as_array()) {
+    counts[worker.at("pid").as_int64()] = static_cast<int>(worker.at("taken").as_int64());
+  }
+  CHECK(counts.size() == 4);
+  CHECK(max_to_min(counts) <= 1.05);
+}
+
+TEST_CASE("a request on a kept connection stays with its worker") {
+  Cluster cluster({.workers = 2});
+  Client client(cluster.port());
+  std::set<long> pids;
+  for (int i = 0; i < 20; ++i) {
+    client.ask(false);
+    const Reply reply = client.read_one(5s);
+    REQUIRE(reply.ok());
+    pids.insert(pid_in(reply.body));
+  }
+  CHECK(pids.size() == 1);
+}
+
+TEST_CASE("http-worker runs without clusterd and binds for itself") {
+  const TempDir dir;
+  Program worker({http_worker(), "127.0.0.1:0"}, dir.path("out"), dir.path("err"));
+  std::string line;
+  REQUIRE(eventually([&] { return (line = read_file(dir.path("out"))).ends_with("\n"); }, 10s));
+  line.pop_back();
+  const auto port = static_cast<std::uint16_t>(std::stoul(line.substr(line.rfind(':') + 1)));
+  const Reply reply = get(port);
+  CHECK(reply.ok());
+  CHECK(pid_in(reply.body) == worker.pid());
+  worker.signal(SIGTERM);
+  CHECK(worker.wait(5s) == 128 + SIGTERM);
+}

@@ -1,0 +1,84 @@
+#include "tests/support/cluster.h"
+
+#include "tests/support/eventually.h"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+
+#include <stdexcept>
+
+namespace clusterd::test {
+namespace {
+
+std::string app_conf(const ClusterOptions& options) {
+  std::string command;
+  const auto words =
+      options.command.empty() ? std::vector<std::string>{http_worker()} : options.command;
+  for (const std::string& word : words) command += (command.empty() ? "\"" : ", \"") + word + "\"";
+  return "name = \"test\"\nworkers = " + std::to_string(options.workers) +
+         "\n[[listen]]\nname = \"http\"\naddress = \"127.0.0.1:0\"\npolicy = \"" + options.policy +
+         "\"\n[worker]\ncommand = [" + command + "]\n" + options.worker_keys +
+         "\n[control]\nsocket = \"ctl.sock\"\n[log]\nlevel = \"debug\"\n" + options.more;
+}
+
+}  // namespace
+
+std::string clusterd_program() { return CLUSTERD_TEST_PROGRAM; }
+std::string http_worker() { return CLUSTERD_TEST_HTTP_WORKER; }
+std::string fixture_worker() { return CLUSTERD_TEST_FIXTURE_WORKER; }
+
+Cluster::Cluster(const ClusterOptions& options) {
+  dir_.write("app.conf", app_conf(options));
+  master_ = std::make_unique<Program>(
+      std::vector<std::string>{clusterd_program(), "start", conf()}, dir_.path("out"),
+      dir_.path("err"));
+  if (!options.wait_until_running) return;
+  const bool up = eventually([&] { return running(options.workers) || !master_->running(); },
+                             std::chrono::seconds(30));
+  if (!up || !master_->running()) throw std::runtime_error("the cluster did not start:\n" + log());
+}
+
+std::uint16_t Cluster::port() {
+  if (port_ != 0) return port_;
+  const auto now = status();
+  if (!now) throw std::runtime_error("no status:\n" + log());
+  const std::string address(now->at("listeners").as_array().at(0).at("address").as_string());
+  port_ = static_cast<std::uint16_t>(std::stoul(address.substr(address.rfind(':') + 1)));
+  return port_;
+}
+
+Finished Cluster::verb(std::vector<std::string> words) const {
+  words.insert(words.begin(), clusterd_program());
+  words.push_back(conf());
+  return run(words);
+}
+
+std::optional<boost::json::value> Cluster::status() const {
+  const Finished asked = verb({"status", "--json"});
+  if (asked.code != 0) return std::nullopt;
+  return boost::json::parse(asked.out);
+}
+
+std::vector<pid_t> Cluster::workers() const {
+  std::vector<pid_t> pids;
+  const auto now = status();
+  if (!now) return pids;
+  for (const auto& worker : now->at("workers").as_array()) {
+    if (worker.at("state") == "ready") pids.push_back(static_cast<pid_t>(worker.at("pid").as_int64()));
+  }
+  return pids;
+}
+
+pid_t Cluster::agent() const {
+  const auto now = status();
+  if (!now || !now->at("agent").is_object()) return 0;
+  return static_cast<pid_t>(now->at("agent").at("pid").as_int64());
+}
+
+bool Cluster::running(unsigned ready) const {
+  const auto now = status();
+  return now && now->at("state") == "running" && workers().size() == ready;
+}
+
+}  // namespace clusterd::test

@@ -1,0 +1,57 @@
+#pragma once
+
+#include "tests/support/program.h"
+#include "tests/support/temp_dir.h"
+
+#include <boost/json/value.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace clusterd::test {
+
+/// Where the build put things; set by CMake.
+[[nodiscard]] std::string clusterd_program();
+[[nodiscard]] std::string http_worker();
+[[nodiscard]] std::string fixture_worker();
+
+struct ClusterOptions {
+  unsigned workers = 2;
+  std::string policy = "round-robin";
+  std::vector<std::string> command{};  ///< default: http-worker
+  std::string worker_keys{};           ///< more lines of [worker]
+  std::string more{};                  ///< more tables
+  bool wait_until_running = true;
+};
+
+/// A real daemon on a port of the kernel's choice, in a folder of its own.
+class Cluster {
+ public:
+  explicit Cluster(const ClusterOptions& options = {});
+
+  [[nodiscard]] Program& master() { return *master_; }
+  [[nodiscard]] std::uint16_t port();
+  [[nodiscard]] std::string conf() const { return dir_.path("app.conf"); }
+  [[nodiscard]] std::string control() const { return dir_.path("ctl.sock"); }
+  [[nodiscard]] std::string log() const { return read_file(dir_.path("err")); }
+  [[nodiscard]] const TempDir& dir() const { return dir_; }
+
+  /// `clusterd VERB ... app.conf`
+  [[nodiscard]] Finished verb(std::vector<std::string> words) const;
+  /// status --json, or nothing while there is no answer.
+  [[nodiscard]] std::optional<boost::json::value> status() const;
+  [[nodiscard]] std::vector<pid_t> workers() const;  ///< ready ones, by slot
+  [[nodiscard]] pid_t agent() const;
+  [[nodiscard]] bool running(unsigned ready) const;  ///< "running" with that many ready
+
+ private:
+  TempDir dir_;
+  std::unique_ptr<Program> master_;
+  std::uint16_t port_ = 0;
+};
+
+}  // namespace clusterd::test

@@ -1,0 +1,108 @@
+// A worker that does what a test needs: fixture-worker MODE [ARGUMENT]. It serves one request a
+// connection, blocking, with the worker library and no Asio.
+#include "common/unique_fd.h"
+#include "tests/support/hostile_worker.h"
+
+#include <clusterd/worker.hpp>
+
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace {
+
+const std::string& answer() {
+  static const std::string body =
+      "handled by worker, pid is " + std::to_string(::getpid()) + "\n";
+  static const std::string text = "HTTP/1.1 200 OK\r\nContent-Length: " +
+                                  std::to_string(body.size()) + "\r\n\r\n" + body;
+  return text;
+}
+
+/// Waits for the request and answers it.
+void serve(int fd) {
+  pollfd ready{fd, POLLIN, 0};
+  char request[4096];
+  if (::poll(&ready, 1, 5000) > 0 && ::recv(fd, request, sizeof request, 0) > 0) {
+    (void)!::send(fd, answer().data(), answer().size(), MSG_NOSIGNAL);
+  }
+}
+
+struct Mode {
+  std::string name;
+  int argument = 0;
+};
+
+clusterd::Worker::Handler handler_for(const Mode& mode, clusterd::Worker& worker,
+                                      std::vector<clusterd::Connection>& held) {
+  if (mode.name == "raw-close") {
+    // As a program that knows nothing of us: close(2) alone, which says nothing to the client
+    // while the master still has a copy.
+    return [](clusterd::Connection connection) {
+      auto [fd, hold] = connection.detach();
+      serve(fd);
+      ::close(fd);
+    };
+  }
+  if (mode.name == "die-after") {
+    return [&worker, left = mode.argument](clusterd::Connection connection) mutable {
+      serve(connection.fd());
+      worker.count_request();
+      connection.close();
+      if (--left == 0) ::_exit(3);
+    };
+  }
+  if (mode.name == "hold") {
+    return [&held](clusterd::Connection connection) { held.push_back(std::move(connection)); };
+  }
+  if (mode.name == "slow") {
+    return [ms = mode.argument](clusterd::Connection connection) {
+      ::poll(nullptr, 0, ms);
+      serve(connection.fd());
+    };
+  }
+  return [&worker](clusterd::Connection connection) {
+    serve(connection.fd());
+    worker.count_request();
+  };
+}
+
+int run(const Mode& mode) {
+  if (mode.name == "die-at-start") return mode.argument;
+  if (mode.name == "ignore-term") ::signal(SIGTERM, SIG_IGN);
+  if (mode.name == "few-fds") {
+    const auto most = static_cast<rlim_t>(mode.argument);
+    const rlimit limit{most, most};
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  clusterd::Worker worker;
+  std::vector<clusterd::Connection> held;
+  worker.listen(clusterd::Endpoint("", "127.0.0.1:0"), handler_for(mode, worker, held));
+  if (mode.name != "never-ready") worker.ready();
+  if (mode.name == "ignore-term") {
+    for (;;) worker.dispatch(-1);
+  }
+  return worker.run();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const Mode mode{argc > 1 ? argv[1] : "serve", argc > 2 ? std::atoi(argv[2]) : 0};
+  try {
+    if (clusterd::test::is_hostile(mode.name)) return clusterd::test::run_hostile(mode.name);
+    return run(mode);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "fixture-worker: %s\n", error.what());
+    return 1;
+  }
+}

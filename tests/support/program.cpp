@@ -1,0 +1,115 @@
+#include "tests/support/program.h"
+
+#include "tests/support/eventually.h"
+#include "tests/support/temp_dir.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <sstream>
+
+namespace clusterd::test {
+namespace {
+
+pid_t start(const std::vector<std::string>& argv, const std::string& out, const std::string& err) {
+  std::vector<char*> pointers;
+  for (const std::string& word : argv) pointers.push_back(const_cast<char*>(word.c_str()));
+  pointers.push_back(nullptr);
+  const pid_t pid = ::fork();
+  if (pid != 0) return pid;
+  // Its own session, as a daemon has: that decides how the kernel schedules it against us.
+  ::setsid();
+  const int to_out = ::open(out.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+  const int to_err = ::open(err.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+  ::dup2(::open("/dev/null", O_RDONLY), STDIN_FILENO);
+  ::dup2(to_out, STDOUT_FILENO);
+  ::dup2(to_err, STDERR_FILENO);
+  for (int fd = 3; fd < 256; ++fd) ::close(fd);
+  ::execvp(pointers[0], pointers.data());
+  ::_exit(127);
+}
+
+int to_code(int status) {
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/// The fields of /proc/PID/stat after the name.
+std::vector<std::string> stat_fields(pid_t pid) {
+  const std::string text = read_file("/proc/" + std::to_string(pid) + "/stat");
+  const std::size_t name_end = text.rfind(')');
+  if (name_end == std::string::npos) return {};
+  std::istringstream rest(text.substr(name_end + 1));
+  std::vector<std::string> fields;
+  for (std::string field; rest >> field;) fields.push_back(field);
+  return fields;
+}
+
+}  // namespace
+
+Finished run(const std::vector<std::string>& argv) {
+  const TempDir dir;
+  const pid_t pid = start(argv, dir.path("out"), dir.path("err"));
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  return {to_code(status), read_file(dir.path("out")), read_file(dir.path("err"))};
+}
+
+Program::Program(const std::vector<std::string>& argv, const std::string& out,
+                 const std::string& err)
+    : pid_(start(argv, out, err)) {}
+
+Program::~Program() {
+  if (!running()) return;
+  signal(SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
+}
+
+void Program::signal(int number) const { ::kill(pid_, number); }
+
+bool Program::running() {
+  if (ended_) return false;
+  int status = 0;
+  if (::waitpid(pid_, &status, WNOHANG) != pid_) return true;
+  ended_ = true;
+  code_ = to_code(status);
+  return false;
+}
+
+int Program::wait(std::chrono::milliseconds deadline) {
+  return eventually([this] { return !running(); }, deadline) ? code_ : -1;
+}
+
+std::size_t count_fds(pid_t pid) {
+  std::size_t count = 0;
+  std::error_code ignored;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(
+           "/proc/" + std::to_string(pid) + "/fd", ignored)) {
+    ++count;
+  }
+  return count;
+}
+
+bool alive(pid_t pid) {
+  const auto fields = stat_fields(pid);
+  return !fields.empty() && fields[0] != "Z" && fields[0] != "X";
+}
+
+std::vector<pid_t> children_of(pid_t pid) {
+  std::vector<pid_t> result;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    const pid_t child = static_cast<pid_t>(std::stol(name));
+    const auto fields = stat_fields(child);
+    if (fields.size() > 1 && fields[1] == std::to_string(pid) && alive(child)) {
+      result.push_back(child);
+    }
+  }
+  return result;
+}
+
+}  // namespace clusterd::test

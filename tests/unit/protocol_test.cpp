@@ -1,0 +1,231 @@
+#include "common/protocol.h"
+
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <initializer_list>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <variant>
+
+namespace clusterd::protocol {
+namespace {
+
+constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kLeast = std::numeric_limits<std::int64_t>::min();
+
+struct ChildLine {
+  std::string_view line;
+  FromChild value;
+};
+
+struct MasterLine {
+  std::string_view line;
+  FromMaster value;
+};
+
+struct WrongLine {
+  std::string_view line;
+  std::string_view why;  ///< is part of what the error says
+};
+
+void check_wrong(const Error& error, std::string_view why) {
+  CAPTURE(error.what);
+  CHECK(error.what.find(why) != std::string::npos);
+}
+
+/// What encode() made is one line, and reads back the same at the other side.
+template <typename Message>
+void check_round_trip(const Message& message) {
+  const std::string line = encode(message);
+  CAPTURE(line);
+  REQUIRE(line.ends_with('\n'));
+  CHECK(line.find('\n') == line.size() - 1);
+  if constexpr (std::is_constructible_v<FromChild, Message>) {
+    const auto back = decode_from_child(line);
+    REQUIRE(back.has_value());
+    CHECK((*back == FromChild{message}));
+  } else {
+    const auto back = decode_from_master(line);
+    REQUIRE(back.has_value());
+    CHECK((*back == FromMaster{message}));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("each line that a child may say is understood") {
+  const std::initializer_list<ChildLine> table = {
+      {R"({"cmd":"CLUSTERD","act":"hello","version":1})", Hello{1}},
+      {R"( { "version" : 12 , "act" : "hello" , "cmd" : "CLUSTERD" } )", Hello{12}},
+      {R"({"cmd":"CLUSTERD","act":"hello","version":-1,"more":{"a":[1,2]}})", Hello{-1}},
+      {R"({"cmd":"CLUSTERD","act":"listen","seq":3,"listener":"http"})", Listen{3, "http"}},
+      {R"({"cmd":"CLUSTERD","act":"listen","seq":0,"listener":""})", Listen{0, ""}},
+      {R"({"cmd":"CLUSTERD","act":"listen","seq":1,"listener":"a\n\u00e9"})", Listen{1, "a\né"}},
+      {R"({"cmd":"CLUSTERD","act":"ready"})", Ready{}},
+      {R"({"cmd":"CLUSTERD","act":"refuse","sequence":0})", Refuse{0}},
+      {R"({"cmd":"CLUSTERD","act":"refuse","sequence":4294967295})", Refuse{4294967295U}},
+  };
+  for (const ChildLine& row : table) {
+    CAPTURE(row.line);
+    const auto value = decode_from_child(row.line);
+    REQUIRE(value.has_value());
+    CHECK((*value == row.value));
+  }
+}
+
+TEST_CASE("each line that the master may say is understood") {
+  const std::initializer_list<MasterLine> table = {
+      {R"({"cmd":"CLUSTERD","act":"welcome","version":1,"fds":3,"drain_timeout_ms":5000})",
+       Welcome{1, 3, 5000}},
+      {R"({"cmd":"CLUSTERD","act":"welcome","version":1,"fds":0})", Welcome{1, 0, 0}},
+      {R"({"cmd":"CLUSTERD","act":"listening","ack":3,"index":0,"fds":1,"address":"[::1]:80"})",
+       Listening{3, 1, 0, "[::1]:80", ""}},
+      {R"({"cmd":"CLUSTERD","act":"listening","ack":3,"index":-1,"error":"no such listener"})",
+       Listening{3, 0, -1, "", "no such listener"}},
+      {R"({"cmd":"CLUSTERD","act":"revoked"})", Revoked{}},
+  };
+  for (const MasterLine& row : table) {
+    CAPTURE(row.line);
+    const auto value = decode_from_master(row.line);
+    REQUIRE(value.has_value());
+    CHECK((*value == row.value));
+  }
+}
+
+TEST_CASE("what either side does not know is ignored, so that the other may be newer") {
+  for (const std::string_view line : {
+           R"({"cmd":"CLUSTERD","act":"dance"})",
+           R"({"cmd":"CLUSTERD","act":""})",
+           R"({"cmd":"CLUSTERD","act":"Hello","version":1})",
+           R"({"cmd":"NODE_CLUSTER","act":"online"})",
+           R"({"cmd":"NODE_CLUSTER","act":"hello"})",
+           R"({"cmd":"clusterd","act":"hello"})",
+           R"({"cmd":7,"act":"hello"})",
+           R"({"act":"hello"})",
+           R"({"action":"agent-start","data":null})",
+           R"({})",
+       }) {
+    CAPTURE(line);
+    const auto from_child = decode_from_child(line);
+    REQUIRE(from_child.has_value());
+    CHECK((*from_child == FromChild{Unknown{}}));
+    const auto from_master = decode_from_master(line);
+    REQUIRE(from_master.has_value());
+    CHECK((*from_master == FromMaster{Unknown{}}));
+  }
+}
+
+TEST_CASE("each side ignores what only the other one says") {
+  CHECK((*decode_from_child(encode(Welcome{})) == FromChild{Unknown{}}));
+  CHECK((*decode_from_child(encode(Listening{})) == FromChild{Unknown{}}));
+  CHECK((*decode_from_child(encode(Revoked{})) == FromChild{Unknown{}}));
+  CHECK((*decode_from_master(encode(Hello{1})) == FromMaster{Unknown{}}));
+  CHECK((*decode_from_master(encode(Listen{1, "http"})) == FromMaster{Unknown{}}));
+  CHECK((*decode_from_master(encode(Ready{})) == FromMaster{Unknown{}}));
+  CHECK((*decode_from_master(encode(Refuse{1})) == FromMaster{Unknown{}}));
+}
+
+TEST_CASE("a line that is no JSON is an error, and says where") {
+  const std::initializer_list<WrongLine> table = {
+      {"", "at byte 0"},
+      {"hello", "at byte 0"},
+      {R"({"cmd":"CLUSTERD","act":"ready")", "at byte 31"},
+      {R"({"cmd":"CLUSTERD","act":"ready"}})", "at byte 32"},
+      {R"({"cmd":"CLUSTERD","act":"ready"} {})", "at byte 33"},
+      {R"({"cmd":'CLUSTERD'})", "at byte 7"},
+      {"{\"cmd\":\"\xff\"}", "at byte 8"},
+  };
+  for (const WrongLine& row : table) {
+    CAPTURE(row.line);
+    const auto from_child = decode_from_child(row.line);
+    REQUIRE_FALSE(from_child.has_value());
+    check_wrong(from_child.error(), row.why);
+    const auto from_master = decode_from_master(row.line);
+    REQUIRE_FALSE(from_master.has_value());
+    check_wrong(from_master.error(), row.why);
+  }
+}
+
+TEST_CASE("a line that is JSON but no object is an error") {
+  for (const std::string_view line : {"[]", "7", "\"CLUSTERD\"", "null", "true"}) {
+    CAPTURE(line);
+    CHECK_FALSE(decode_from_child(line).has_value());
+    CHECK_FALSE(decode_from_master(line).has_value());
+  }
+}
+
+TEST_CASE("a child's line that lacks what its act needs is an error") {
+  const std::initializer_list<WrongLine> table = {
+      {R"({"cmd":"CLUSTERD"})", R"(without "act")"},
+      {R"({"cmd":"CLUSTERD","act":1})", R"(without "act")"},
+      {R"({"cmd":"CLUSTERD","act":"hello"})", R"("version")"},
+      {R"({"cmd":"CLUSTERD","act":"hello","version":"1"})", R"("version")"},
+      {R"({"cmd":"CLUSTERD","act":"hello","version":1.5})", R"("version")"},
+      {R"({"cmd":"CLUSTERD","act":"hello","version":9223372036854775808})", R"("version")"},
+      {R"({"cmd":"CLUSTERD","act":"listen","listener":"http"})", R"("seq")"},
+      {R"({"cmd":"CLUSTERD","act":"listen","seq":1})", R"("listener")"},
+      {R"({"cmd":"CLUSTERD","act":"listen","seq":1,"listener":80})", R"("listener")"},
+      {R"({"cmd":"CLUSTERD","act":"refuse"})", R"("sequence")"},
+      {R"({"cmd":"CLUSTERD","act":"refuse","sequence":-1})", R"("sequence")"},
+      {R"({"cmd":"CLUSTERD","act":"refuse","sequence":4294967296})", R"("sequence")"},
+  };
+  for (const WrongLine& row : table) {
+    CAPTURE(row.line);
+    const auto value = decode_from_child(row.line);
+    REQUIRE_FALSE(value.has_value());
+    check_wrong(value.error(), row.why);
+  }
+}
+
+TEST_CASE("a master's line that lacks what its act needs is an error") {
+  const std::initializer_list<WrongLine> table = {
+      {R"({"cmd":"CLUSTERD"})", R"(without "act")"},
+      {R"({"cmd":"CLUSTERD","act":"welcome","fds":3})", R"("version")"},
+      {R"({"cmd":"CLUSTERD","act":"welcome","version":1})", R"("fds")"},
+      {R"({"cmd":"CLUSTERD","act":"welcome","version":1,"fds":null})", R"("fds")"},
+      {R"({"cmd":"CLUSTERD","act":"listening","index":0})", R"("ack")"},
+      {R"({"cmd":"CLUSTERD","act":"listening","ack":1})", R"("index")"},
+      {R"({"cmd":"CLUSTERD","act":"listening","ack":1,"index":"0"})", R"("index")"},
+  };
+  for (const WrongLine& row : table) {
+    CAPTURE(row.line);
+    const auto value = decode_from_master(row.line);
+    REQUIRE_FALSE(value.has_value());
+    check_wrong(value.error(), row.why);
+  }
+}
+
+TEST_CASE("whatever is encoded is one line and reads back the same") {
+  for (const std::int64_t number : {std::int64_t{0}, std::int64_t{1}, kMost, kLeast}) {
+    check_round_trip(Hello{number});
+    check_round_trip(Welcome{number, 3, number});
+    check_round_trip(Listening{number, number, number, "", ""});
+  }
+  for (const std::string_view text :
+       {"", "http", "0.0.0.0:8080", "unix:/run/a \"b\"\\c.sock", "a\nb\r\tc", "né \U0001F600"}) {
+    check_round_trip(Listen{7, std::string(text)});
+    check_round_trip(Listening{7, 1, 0, std::string(text), std::string(text)});
+  }
+  check_round_trip(Ready{});
+  check_round_trip(Revoked{});
+  for (const std::uint32_t sequence : {0U, 1U, 4294967295U}) check_round_trip(Refuse{sequence});
+}
+
+TEST_CASE("text that is no UTF-8 is sent as UTF-8 all the same") {
+  const auto back = decode_from_child(encode(Listen{1,
+                                                    "a\xff"
+                                                    "b"}));
+  REQUIRE(back.has_value());
+  CHECK((*back == FromChild{Listen{1, "a\uFFFDb"}}));
+}
+
+TEST_CASE("the lines are what the documents say") {
+  CHECK(encode(Hello{1}) == "{\"cmd\":\"CLUSTERD\",\"act\":\"hello\",\"version\":1}\n");
+  CHECK(encode(Ready{}) == "{\"cmd\":\"CLUSTERD\",\"act\":\"ready\"}\n");
+  CHECK(encode(Refuse{9}) == "{\"cmd\":\"CLUSTERD\",\"act\":\"refuse\",\"sequence\":9}\n");
+}
+
+}  // namespace clusterd::protocol
