@@ -24,6 +24,7 @@ using tcp = boost::asio::ip::tcp;
 namespace {
 
 constexpr auto kIdle = std::chrono::seconds(60);
+constexpr std::size_t kFirstRead = 4096;
 
 class Session;
 
@@ -36,7 +37,7 @@ struct Server {
   std::set<Session*> idle;  ///< between two requests
 };
 
-/// One connection: read a request, write the answer, again.
+/// One connection: wait for a request, read it, write the answer, again.
 class Session : public std::enable_shared_from_this<Session> {
  public:
   Session(tcp::socket socket, Server& server) : stream_(std::move(socket)), server_(server) {}
@@ -44,16 +45,16 @@ class Session : public std::enable_shared_from_this<Session> {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  void read() {
-    request_ = {};
+  void wait() {
     stream_.expires_after(kIdle);
     server_.idle.insert(this);
-    http::async_read(stream_, buffer_, request_,
-                     [self = shared_from_this()](beast::error_code error, std::size_t) {
-                       self->server_.idle.erase(self.get());
-                       if (error) return self->close();
-                       self->write();
-                     });
+    stream_.async_read_some(buffer_.prepare(kFirstRead),
+                            [self = shared_from_this()](beast::error_code error, std::size_t got) {
+                              self->server_.idle.erase(self.get());
+                              if (error) return self->close();
+                              self->buffer_.commit(got);
+                              self->read();
+                            });
   }
 
   void close() {
@@ -63,6 +64,16 @@ class Session : public std::enable_shared_from_this<Session> {
   }
 
  private:
+  /// Part of a request is here, and mostly all of it.
+  void read() {
+    request_ = {};
+    http::async_read(stream_, buffer_, request_,
+                     [self = shared_from_this()](beast::error_code error, std::size_t) {
+                       if (error) return self->close();
+                       self->write();
+                     });
+  }
+
   void write() {
     server_.worker.count_request();
     response_ = {};
@@ -75,8 +86,16 @@ class Session : public std::enable_shared_from_this<Session> {
     http::async_write(stream_, response_,
                       [self = shared_from_this()](beast::error_code error, std::size_t) {
                         if (error || !self->response_.keep_alive()) return self->close();
-                        self->read();
+                        self->next();
                       });
+  }
+
+  void next() {
+    if (buffer_.size() > 0) {
+      read();  // the client did not wait for our answer
+    } else {
+      wait();
+    }
   }
 
   beast::tcp_stream stream_;
@@ -90,7 +109,7 @@ void accept(clusterd::asio::acceptor& acceptor, Server& server) {
   acceptor.async_accept([&](beast::error_code error, tcp::socket socket) {
     if (!error) {
       socket.set_option(tcp::no_delay(true), error);
-      std::make_shared<Session>(std::move(socket), server)->read();
+      std::make_shared<Session>(std::move(socket), server)->wait();
     }
     accept(acceptor, server);
   });

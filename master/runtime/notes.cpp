@@ -21,11 +21,10 @@ std::string seat(const core::Note& note) {
 }
 
 void write_gone(const core::Note& note, pid_t pid) {
-  const bool clean = note.status == core::ExitStatus{};
   std::string text = who(note, pid) + " " + describe(note.status) + " after " +
                      describe(note.time);
   if (!note.why.empty()) text += ", since " + note.why;
-  log::write(note.planned && clean ? log::Level::info : log::Level::warn, text);
+  log::write(note.planned ? log::Level::info : log::Level::warn, text);
 }
 
 }  // namespace

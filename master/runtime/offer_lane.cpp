@@ -23,7 +23,7 @@ Result<OfferLane> OfferLane::create(std::uint32_t window) {
   auto page = os::SharedPage::create();
   if (!page) return page.error();
   int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0) {
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
     return errno_error("make a connection socket");
   }
   UniqueFd ours(ends[0]);

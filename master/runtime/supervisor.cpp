@@ -108,7 +108,9 @@ void Supervisor::carry_out(const core::Spawn& spawn) {
                                                error.code.value(), false, error.what}});
   };
   int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0) {
+  // The child's end blocks, as a simple program expects. Ours is never read or written but with
+  // MSG_DONTWAIT.
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
     return failed(errno_error("make a channel"));
   }
   UniqueFd ours(ends[0]);
@@ -144,8 +146,10 @@ void Supervisor::carry_out(const core::LeaveRotation& action) {
 void Supervisor::carry_out(const core::SignalChild& action) {
   const auto found = children_.find(action.child);
   if (found == children_.end()) return;
-  log::warn(to_string(action.child) + ": sending " +
-            (action.signal == core::Signal::kill ? "KILL" : "TERM") + ", since " + action.why);
+  const auto& fsm = cluster_.children().at(action.child).fsm;
+  log::write(fsm.planned() ? log::Level::info : log::Level::warn,
+             to_string(action.child) + ": sending " +
+                 (action.signal == core::Signal::kill ? "KILL" : "TERM") + ", since " + action.why);
   if (action.signal == core::Signal::kill) {
     found->second->process.kill();
   } else {
@@ -170,7 +174,7 @@ void Supervisor::carry_out(const core::StopAccepting&) {
 
 void Supervisor::carry_out(const core::AnnounceReady&) {
   for (std::size_t index = 0; index < listeners_.size(); ++index) {
-    log::info("serving " + settings_.listen[index].name + " on http://" +
+    log::info("serving " + settings_.listen[index].name + " on " +
               listeners_[index].address().text());
   }
 }

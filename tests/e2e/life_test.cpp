@@ -124,6 +124,9 @@ TEST_CASE("a stop lets the workers finish what is open, and closes what is idle"
       5s));
   cluster.master().signal(SIGTERM);
   CHECK(idle.read_to_end(2s).kind == Reply::Kind::eof);
+  CHECK(cluster.master().running());
+  (void)!::write(busy.fd(), "Host: test\r\n\r\n", 14);
+  CHECK(busy.read_to_end(2s).ok());
   CHECK(cluster.master().wait(15s) == 0);
 }
 

@@ -112,8 +112,8 @@ void fill_page(Hands& hands) {
   ::eventfd_write(hands.fds[2].get(), 1);
 }
 
-void wake_flood(Hands& hands) {
-  for (int i = 0; i < 1'000'000; ++i) ::eventfd_write(hands.fds[2].get(), 1);
+[[noreturn]] void wake_flood(Hands& hands) {
+  for (;;) ::eventfd_write(hands.fds[2].get(), 1);
 }
 
 /// Descriptors that nobody asked for, by the hundred.

@@ -1,0 +1,436 @@
+#include "master/core/cluster.h"
+#include "tests/support/cluster_host.h"
+#include "tests/support/every_order.h"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace clusterd::core {
+
+static doctest::String toString(ClusterState state) { return to_string(state); }
+
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ClusterHost;
+
+Plan plan_for(std::uint32_t workers) {
+  Plan plan;
+  plan.workers = workers;
+  plan.worker = {10s, 5s, 3s};
+  plan.agent = {10s, 2s, 2s};
+  plan.restart_delay = RestartDelay(100ms, 800ms);
+  return plan;
+}
+
+/// An action in words; nothing for notes and timers.
+struct Describe {
+  std::string operator()(const Spawn& spawn) const {
+    const std::string child = "spawn " + to_string(spawn.child);
+    if (spawn.child.role == Role::agent) return child;
+    return child + " in slot " + std::to_string(number_of(spawn.slot));
+  }
+  std::string operator()(const EnterRotation& enter) const {
+    return to_string(enter.child) + " in";
+  }
+  std::string operator()(const LeaveRotation& leave) const {
+    return to_string(leave.child) + " out";
+  }
+  std::string operator()(const SignalChild& send) const {
+    return (send.signal == Signal::kill ? "KILL " : "TERM ") + to_string(send.child);
+  }
+  std::string operator()(const Forget& forget) const { return "forget " + to_string(forget.child); }
+  std::string operator()(const StopAccepting&) const { return "stop accepting"; }
+  std::string operator()(const AnnounceReady&) const { return "announce"; }
+  std::string operator()(const Finish& finish) const {
+    return finish.outcome.kind == Outcome::Kind::stopped ? "finish" : "finish: never started";
+  }
+  std::string operator()(const SetTimer&) const { return ""; }
+  std::string operator()(const Note&) const { return ""; }
+};
+
+void add_words(std::string& text, const Actions& actions) {
+  for (const Action& action : actions) {
+    const std::string words = std::visit(Describe{}, action);
+    if (words.empty()) continue;
+    if (!text.empty()) text += "; ";
+    text += words;
+  }
+}
+
+/// A cluster, told what happens and telling in words what it does about it.
+class Stage {
+ public:
+  explicit Stage(std::uint32_t workers) : host_(plan_for(workers)) {}
+
+  std::string tell(const Event& event) { return words(host_.happens(event)); }
+  std::string hello(ChildId child) { return words(host_.happens_to(child, SaidHello{})); }
+  std::string ready(ChildId child) { return words(host_.happens_to(child, SaidReady{})); }
+  std::string hang_up(ChildId child) { return words(host_.happens_to(child, ChannelEnded{})); }
+  std::string die(ChildId child) { return words(host_.exits(child)); }
+
+  std::string bring_up(ChildId child) {
+    std::string text;
+    add_words(text, host_.happens_to(child, SaidHello{}));
+    add_words(text, host_.happens_to(child, SaidReady{}));
+    return text;
+  }
+
+  /// Time goes on, and each timer that comes due fires.
+  std::string wait(Duration duration) {
+    const TimePoint end = host_.now + duration;
+    std::string text;
+    while (!host_.timers.empty() && host_.timers.begin()->first <= end) {
+      add_words(text, host_.fire_earliest());
+    }
+    host_.now = end;
+    return text;
+  }
+
+  [[nodiscard]] const ClusterHost& host() const { return host_; }
+  [[nodiscard]] const Cluster& cluster() const { return host_.cluster; }
+  /// Of the last event; fails if there is none of the kind.
+  [[nodiscard]] Note note(Note::Kind kind) const {
+    for (const Note& note : host_.notes) {
+      if (note.kind == kind) return note;
+    }
+    FAIL("no such note");
+    return {};
+  }
+
+ private:
+  static std::string words(const Actions& actions) {
+    std::string text;
+    add_words(text, actions);
+    return text;
+  }
+
+  ClusterHost host_;
+};
+
+ChildId agent(std::uint32_t number) { return {Role::agent, number}; }
+ChildId worker(std::uint32_t number) { return {Role::worker, number}; }
+
+/// Its workers are 1 to `workers`, in the slots from 0 on.
+Stage running(std::uint32_t workers) {
+  Stage stage(workers);
+  (void)stage.tell(Start{});
+  (void)stage.bring_up(agent(1));
+  for (std::uint32_t number = 1; number <= workers; ++number) (void)stage.bring_up(worker(number));
+  REQUIRE(stage.cluster().state() == ClusterState::running);
+  return stage;
+}
+
+}  // namespace
+
+TEST_CASE("the agent starts first, then all workers, and when all are ready it is said once") {
+  Stage stage(2);
+  CHECK(stage.cluster().state() == ClusterState::idle);
+  CHECK(stage.tell(Start{}) == "spawn agent 1");
+  CHECK(stage.tell(Start{}) == "");
+  CHECK(stage.hello(agent(1)) == "");
+  CHECK(stage.ready(agent(1)) == "agent 1 in; spawn worker 1 in slot 0; spawn worker 2 in slot 1");
+  CHECK(stage.bring_up(worker(2)) == "worker 2 in");
+  CHECK(stage.cluster().state() == ClusterState::starting);
+  CHECK(stage.cluster().ready() == 1);
+  CHECK(stage.bring_up(worker(1)) == "worker 1 in; announce");
+  CHECK(stage.cluster().state() == ClusterState::running);
+  CHECK(stage.cluster().ready() == 2);
+  CHECK(stage.wait(1h) == "");
+}
+
+TEST_CASE("a worker that dies is replaced at once, the next in its slot after growing delays") {
+  Stage stage = running(2);
+  CHECK(stage.die(worker(1)) == "worker 1 out; forget worker 1; spawn worker 3 in slot 0");
+  CHECK(stage.bring_up(worker(3)) == "worker 3 in");
+  CHECK(stage.die(worker(3)) == "worker 3 out; forget worker 3");
+  CHECK(stage.note(Note::Kind::backing_off).time == 100ms);
+  CHECK(stage.wait(99ms) == "");
+  CHECK(stage.wait(1ms) == "spawn worker 4 in slot 0");
+  CHECK(stage.die(worker(4)) == "forget worker 4");
+  CHECK(stage.wait(199ms) == "");
+  CHECK(stage.wait(1ms) == "spawn worker 5 in slot 0");
+  CHECK(stage.cluster().restarts(SlotId{0}) == 3);
+
+  CHECK(stage.die(worker(2)) == "worker 2 out; forget worker 2; spawn worker 6 in slot 1");
+  CHECK(stage.cluster().restarts(SlotId{1}) == 1);
+}
+
+TEST_CASE("after a healthy life a slot's next death costs no delay again") {
+  Stage stage = running(1);
+  (void)stage.die(worker(1));
+  (void)stage.bring_up(worker(2));
+  CHECK(stage.wait(800ms) == "");
+  CHECK(stage.die(worker(2)) == "worker 2 out; forget worker 2; spawn worker 3 in slot 0");
+}
+
+TEST_CASE("the agent is replaced as a worker is, and the workers go on") {
+  Stage stage = running(1);
+  CHECK(stage.cluster().agent_restarts() == 0);
+  CHECK(stage.die(agent(1)) == "agent 1 out; forget agent 1; spawn agent 2");
+  CHECK(stage.bring_up(agent(2)) == "agent 2 in");
+  CHECK(stage.die(agent(2)) == "agent 2 out; forget agent 2");
+  CHECK(stage.wait(100ms) == "spawn agent 3");
+  CHECK(stage.cluster().agent_restarts() == 2);
+  CHECK(stage.cluster().state() == ClusterState::running);
+}
+
+TEST_CASE("nothing is announced while the agent is away") {
+  Stage stage(1);
+  (void)stage.tell(Start{});
+  (void)stage.bring_up(agent(1));
+  CHECK(stage.die(agent(1)) == "agent 1 out; forget agent 1; spawn agent 2");
+  CHECK(stage.bring_up(worker(1)) == "worker 1 in");
+  CHECK(stage.cluster().state() == ClusterState::starting);
+  CHECK(stage.bring_up(agent(2)) == "agent 2 in; announce");
+}
+
+TEST_CASE("a slot that loses three workers in a row ends the start") {
+  Stage stage(2);
+  (void)stage.tell(Start{});
+  (void)stage.bring_up(agent(1));
+  CHECK(stage.die(worker(1)) == "forget worker 1; spawn worker 3 in slot 0");
+  CHECK(stage.die(worker(3)) == "forget worker 3");
+  CHECK(stage.wait(100ms) == "spawn worker 4 in slot 0");
+  CHECK(stage.die(worker(4)) == "forget worker 4; stop accepting; TERM worker 2");
+  CHECK(stage.die(worker(2)) == "forget worker 2; agent 1 out");
+  CHECK(stage.die(agent(1)) == "forget agent 1; finish: never started");
+  const std::string why = stage.host().outcome->why;
+  CAPTURE(why);
+  CHECK(why.find("worker 4") != std::string::npos);
+  CHECK(why.find("3 times") != std::string::npos);
+}
+
+TEST_CASE("an agent that cannot be started ends the start before any worker") {
+  Stage stage(2);
+  (void)stage.tell(Start{});
+  CHECK(stage.die(agent(1)) == "forget agent 1; spawn agent 2");
+  CHECK(stage.die(agent(2)) == "forget agent 2");
+  CHECK(stage.wait(100ms) == "spawn agent 3");
+  CHECK(stage.die(agent(3)) == "forget agent 3; stop accepting; finish: never started");
+}
+
+TEST_CASE("two deaths in each slot do not end the start") {
+  Stage stage(2);
+  (void)stage.tell(Start{});
+  (void)stage.bring_up(agent(1));
+  for (const std::uint32_t number : {1, 2, 3, 4}) (void)stage.die(worker(number));
+  CHECK(stage.wait(100ms) == "spawn worker 5 in slot 0; spawn worker 6 in slot 1");
+  CHECK(stage.bring_up(worker(5)) == "worker 5 in");
+  CHECK(stage.bring_up(worker(6)) == "worker 6 in; announce");
+}
+
+TEST_CASE("no number of deaths ends a cluster that was ready") {
+  Stage stage = running(1);
+  for (std::uint32_t number = 1; number <= 50; ++number) {
+    (void)stage.die(worker(number));
+    (void)stage.wait(800ms);
+  }
+  CHECK(stage.cluster().state() == ClusterState::running);
+  CHECK(stage.bring_up(worker(51)) == "worker 51 in");
+}
+
+TEST_CASE("a stop ends accepting, then the workers, then the agent") {
+  Stage stage = running(2);
+  CHECK(stage.tell(StopRequested{}) == "stop accepting; worker 1 out; worker 2 out");
+  CHECK(stage.tell(StopRequested{}) == "");
+  CHECK(stage.die(worker(2)) == "forget worker 2");
+  CHECK(stage.die(worker(1)) == "forget worker 1; agent 1 out");
+  CHECK(stage.die(agent(1)) == "forget agent 1; finish");
+  CHECK(stage.tell(StopRequested{true}) == "");
+  CHECK(stage.tell(Start{}) == "");
+  CHECK(stage.host().outcome == Outcome{});
+}
+
+TEST_CASE("a stop takes no longer than the deadlines, whoever does not leave") {
+  Stage stage = running(1);
+  (void)stage.tell(StopRequested{});
+  CHECK(stage.wait(5s) == "TERM worker 1");
+  CHECK(stage.wait(3s) == "KILL worker 1");
+  CHECK(stage.die(worker(1)) == "forget worker 1; agent 1 out");
+  CHECK(stage.wait(2s) == "TERM agent 1");
+  CHECK(stage.wait(2s) == "KILL agent 1");
+  CHECK(stage.die(agent(1)) == "forget agent 1; finish");
+}
+
+TEST_CASE("a stop during the start ends what was started") {
+  Stage stage(2);
+  (void)stage.tell(Start{});
+  SUBCASE("the agent alone") {
+    CHECK(stage.tell(StopRequested{}) == "stop accepting; TERM agent 1");
+    CHECK(stage.die(agent(1)) == "forget agent 1; finish");
+  }
+  SUBCASE("workers that are not ready") {
+    (void)stage.bring_up(agent(1));
+    (void)stage.bring_up(worker(1));
+    CHECK(stage.tell(StopRequested{}) == "stop accepting; worker 1 out; TERM worker 2");
+    CHECK(stage.ready(worker(2)) == "");
+    CHECK(stage.die(worker(1)) == "forget worker 1");
+    CHECK(stage.die(worker(2)) == "forget worker 2; agent 1 out");
+    CHECK(stage.die(agent(1)) == "forget agent 1; finish");
+  }
+  CHECK(stage.host().outcome->kind == Outcome::Kind::stopped);
+}
+
+TEST_CASE("a stop before the start is the end of it") {
+  Stage stage(2);
+  CHECK(stage.tell(StopRequested{}) == "stop accepting; finish");
+  CHECK(stage.tell(Start{}) == "");
+}
+
+TEST_CASE("a stop now kills all at once") {
+  Stage stage = running(2);
+  SUBCASE("at first") {
+    CHECK(stage.tell(StopRequested{true}) ==
+          "stop accepting; worker 1 out; worker 2 out; agent 1 out; KILL agent 1; KILL worker 1; "
+          "KILL worker 2");
+  }
+  SUBCASE("while they drain") {
+    (void)stage.tell(StopRequested{});
+    CHECK(stage.tell(StopRequested{true}) ==
+          "agent 1 out; KILL agent 1; KILL worker 1; KILL worker 2");
+  }
+  CHECK(stage.tell(StopRequested{true}) == "");
+  CHECK(stage.die(agent(1)) == "forget agent 1");
+  CHECK(stage.die(worker(1)) == "forget worker 1");
+  CHECK(stage.die(worker(2)) == "forget worker 2; finish");
+}
+
+TEST_CASE("nobody is forked while stopping") {
+  Stage stage = running(2);
+  (void)stage.die(worker(1));
+  (void)stage.die(worker(3));
+  REQUIRE(stage.cluster().slots()[0].state() == SlotState::backing_off);
+  CHECK(stage.tell(StopRequested{}) == "stop accepting; worker 2 out");
+  CHECK(stage.wait(1s) == "");
+  CHECK(stage.die(agent(1)) == "agent 1 out; forget agent 1");
+  CHECK(stage.hang_up(worker(2)) == "");
+  CHECK(stage.die(worker(2)) == "forget worker 2; finish");
+}
+
+TEST_CASE("what is still said of a child that is gone is ignored") {
+  Stage stage = running(1);
+  (void)stage.die(worker(1));
+  for (const ChildId id : {worker(1), worker(99), agent(2)}) {
+    CHECK(stage.bring_up(id) == "");
+    CHECK(stage.hang_up(id) == "");
+    CHECK(stage.die(id) == "");
+  }
+}
+
+TEST_CASE("the notes tell how long, how and why") {
+  Stage stage(1);
+  (void)stage.tell(Start{});
+  (void)stage.wait(1s);
+  (void)stage.bring_up(agent(1));
+  CHECK(stage.note(Note::Kind::forked).child == worker(1));
+  (void)stage.wait(2s);
+  (void)stage.bring_up(worker(1));
+  CHECK(stage.note(Note::Kind::ready).time == 2s);
+  CHECK(stage.note(Note::Kind::all_ready).time == 3s);
+  (void)stage.hang_up(worker(1));
+  CHECK(stage.wait(3s) == "KILL worker 1");
+  (void)stage.die(worker(1));
+  const Note gone = stage.note(Note::Kind::gone);
+  CHECK(gone.child == worker(1));
+  CHECK(gone.time == 5s);
+  CHECK_FALSE(gone.planned);
+  CHECK(gone.status.value == 1);
+  CHECK(gone.why == "it closed its channel and lives on");
+  (void)stage.bring_up(worker(2));
+  (void)stage.tell(StopRequested{});
+  CHECK(stage.note(Note::Kind::drain).child == worker(2));
+  (void)stage.die(worker(2));
+  CHECK(stage.note(Note::Kind::gone).planned);
+  CHECK(stage.note(Note::Kind::gone).why == "");
+}
+
+namespace {
+
+bool go_on(ClusterHost& host, Role role) {
+  const auto child = host.last_child(role);
+  if (!child) return false;
+  const ChildState state = host.cluster.children().at(*child).fsm.state();
+  if (state == ChildState::spawned) {
+    (void)host.happens_to(*child, SaidHello{});
+  } else {
+    (void)host.happens_to(*child, SaidReady{});
+  }
+  return true;
+}
+
+bool does(ClusterHost& host, Role role, const ChildEvent& event) {
+  const auto child = host.last_child(role);
+  if (!child) return false;
+  (void)host.happens_to(*child, event);
+  return true;
+}
+
+bool dies(ClusterHost& host, Role role) {
+  const auto child = host.last_child(role);
+  if (!child) return false;
+  (void)host.exits(*child);
+  testing::must(host.exits(*child).empty(), "nobody dies twice");
+  return true;
+}
+
+/// The clock goes on until something comes of it.
+bool time_passes(ClusterHost& host) {
+  while (!host.timers.empty()) {
+    if (!host.fire_earliest().empty()) return true;
+  }
+  return false;
+}
+
+bool stop(ClusterHost& host, bool now) {
+  (void)host.happens(StopRequested{now});
+  host.must_finish_by_exits();
+  return true;
+}
+
+const std::vector<testing::Move<ClusterHost>> kMoves{
+    {"agent goes on", [](ClusterHost& host) { return go_on(host, Role::agent); }},
+    {"agent hangs up", [](ClusterHost& host) { return does(host, Role::agent, ChannelEnded{}); }},
+    {"agent dies", [](ClusterHost& host) { return dies(host, Role::agent); }},
+    {"worker goes on", [](ClusterHost& host) { return go_on(host, Role::worker); }},
+    {"worker hangs up", [](ClusterHost& host) { return does(host, Role::worker, ChannelEnded{}); }},
+    {"worker lies",
+     [](ClusterHost& host) { return does(host, Role::worker, BrokeProtocol{"it lies"}); }},
+    {"worker dies", [](ClusterHost& host) { return dies(host, Role::worker); }},
+    {"time passes", [](ClusterHost& host) { return time_passes(host); }},
+    {"stop", [](ClusterHost& host) { return stop(host, false); }},
+    {"stop now", [](ClusterHost& host) { return stop(host, true); }},
+};
+
+}  // namespace
+
+TEST_CASE("a cluster that starts keeps all promises in every order of events") {
+  ClusterHost host(plan_for(1));
+  (void)host.happens(Start{});
+  const std::size_t played = testing::every_order(host, 6, kMoves);
+  CHECK(played > 50'000);
+}
+
+TEST_CASE("a cluster whose worker starts keeps all promises in every order of events") {
+  ClusterHost host(plan_for(1));
+  (void)host.happens(Start{});
+  (void)go_on(host, Role::agent);
+  (void)go_on(host, Role::agent);
+  const std::size_t played = testing::every_order(host, 5, kMoves);
+  CHECK(played > 10'000);
+}
+
+TEST_CASE("a cluster that runs keeps all promises in every order of events") {
+  const Stage stage = running(1);
+  const std::size_t played = testing::every_order(stage.host(), 5, kMoves);
+  CHECK(played > 10'000);
+}
+
+}  // namespace clusterd::core
