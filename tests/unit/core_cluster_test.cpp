@@ -1,12 +1,10 @@
 #include "master/core/cluster.h"
-#include "tests/support/cluster_host.h"
-#include "tests/support/every_order.h"
 
 #include <doctest/doctest.h>
 
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -19,7 +17,6 @@ static doctest::String toString(ClusterState state) { return to_string(state); }
 namespace {
 
 using namespace std::chrono_literals;
-using testing::ClusterHost;
 
 Plan plan_for(std::uint32_t workers) {
   Plan plan;
@@ -56,49 +53,56 @@ struct Describe {
   std::string operator()(const Note&) const { return ""; }
 };
 
-void add_words(std::string& text, const Actions& actions) {
-  for (const Action& action : actions) {
-    const std::string words = std::visit(Describe{}, action);
-    if (words.empty()) continue;
-    if (!text.empty()) text += "; ";
-    text += words;
-  }
-}
-
-/// A cluster, told what happens and telling in words what it does about it.
+/// A cluster under virtual time, told what happens and telling in words what it does about it.
 class Stage {
  public:
-  explicit Stage(std::uint32_t workers) : host_(plan_for(workers)) {}
+  explicit Stage(std::uint32_t workers) : cluster_(plan_for(workers)) {}
 
-  std::string tell(const Event& event) { return words(host_.happens(event)); }
-  std::string hello(ChildId child) { return words(host_.happens_to(child, SaidHello{})); }
-  std::string ready(ChildId child) { return words(host_.happens_to(child, SaidReady{})); }
-  std::string hang_up(ChildId child) { return words(host_.happens_to(child, ChannelEnded{})); }
-  std::string die(ChildId child) { return words(host_.exits(child)); }
+  std::string tell(const Event& event) {
+    notes_.clear();
+    std::string text;
+    for (const Action& action : cluster_.step(now_, event)) {
+      if (const auto* timer = std::get_if<SetTimer>(&action)) timers_.emplace(timer->at, timer->id);
+      if (const auto* finish = std::get_if<Finish>(&action)) outcome_ = finish->outcome;
+      if (const auto* note = std::get_if<Note>(&action)) notes_.push_back(*note);
+      add_words(text, std::visit(Describe{}, action));
+    }
+    return text;
+  }
+
+  std::string hello(ChildId child) { return tell(ChildHappened{child, SaidHello{}}); }
+  std::string ready(ChildId child) { return tell(ChildHappened{child, SaidReady{}}); }
+  std::string hang_up(ChildId child) { return tell(ChildHappened{child, ChannelEnded{}}); }
+  std::string die(ChildId child) {
+    return tell(ChildHappened{child, ProcessExited{{ExitStatus::Kind::exited, 1, false, {}}}});
+  }
 
   std::string bring_up(ChildId child) {
-    std::string text;
-    add_words(text, host_.happens_to(child, SaidHello{}));
-    add_words(text, host_.happens_to(child, SaidReady{}));
+    std::string text = hello(child);
+    add_words(text, ready(child));
     return text;
   }
 
   /// Time goes on, and each timer that comes due fires.
   std::string wait(Duration duration) {
-    const TimePoint end = host_.now + duration;
+    const TimePoint end = now_ + duration;
     std::string text;
-    while (!host_.timers.empty() && host_.timers.begin()->first <= end) {
-      add_words(text, host_.fire_earliest());
+    while (!timers_.empty() && timers_.begin()->first <= end) {
+      now_ = timers_.begin()->first;
+      const TimerId id = timers_.begin()->second;
+      timers_.erase(timers_.begin());
+      add_words(text, tell(TimerFired{id}));
     }
-    host_.now = end;
+    now_ = end;
     return text;
   }
 
-  [[nodiscard]] const ClusterHost& host() const { return host_; }
-  [[nodiscard]] const Cluster& cluster() const { return host_.cluster; }
-  /// Of the last event; fails if there is none of the kind.
+  [[nodiscard]] const Cluster& cluster() const { return cluster_; }
+  /// Set once it finished.
+  [[nodiscard]] const std::optional<Outcome>& outcome() const { return outcome_; }
+  /// Of the last event.
   [[nodiscard]] Note note(Note::Kind kind) const {
-    for (const Note& note : host_.notes) {
+    for (const Note& note : notes_) {
       if (note.kind == kind) return note;
     }
     FAIL("no such note");
@@ -106,13 +110,16 @@ class Stage {
   }
 
  private:
-  static std::string words(const Actions& actions) {
-    std::string text;
-    add_words(text, actions);
-    return text;
+  static void add_words(std::string& text, const std::string& words) {
+    if (!text.empty() && !words.empty()) text += "; ";
+    text += words;
   }
 
-  ClusterHost host_;
+  Cluster cluster_;
+  TimePoint now_{1h};
+  std::multimap<TimePoint, TimerId> timers_;
+  std::optional<Outcome> outcome_;
+  std::vector<Note> notes_;
 };
 
 ChildId agent(std::uint32_t number) { return {Role::agent, number}; }
@@ -202,7 +209,7 @@ TEST_CASE("a slot that loses three workers in a row ends the start") {
   CHECK(stage.die(worker(4)) == "forget worker 4; stop accepting; TERM worker 2");
   CHECK(stage.die(worker(2)) == "forget worker 2; agent 1 out");
   CHECK(stage.die(agent(1)) == "forget agent 1; finish: never started");
-  const std::string why = stage.host().outcome->why;
+  const std::string why = stage.outcome()->why;
   CAPTURE(why);
   CHECK(why.find("worker 4") != std::string::npos);
   CHECK(why.find("3 times") != std::string::npos);
@@ -221,7 +228,7 @@ TEST_CASE("two deaths in each slot do not end the start") {
   Stage stage(2);
   (void)stage.tell(Start{});
   (void)stage.bring_up(agent(1));
-  for (const std::uint32_t number : {1, 2, 3, 4}) (void)stage.die(worker(number));
+  for (const std::uint32_t number : {1U, 2U, 3U, 4U}) (void)stage.die(worker(number));
   CHECK(stage.wait(100ms) == "spawn worker 5 in slot 0; spawn worker 6 in slot 1");
   CHECK(stage.bring_up(worker(5)) == "worker 5 in");
   CHECK(stage.bring_up(worker(6)) == "worker 6 in; announce");
@@ -246,7 +253,7 @@ TEST_CASE("a stop ends accepting, then the workers, then the agent") {
   CHECK(stage.die(agent(1)) == "forget agent 1; finish");
   CHECK(stage.tell(StopRequested{true}) == "");
   CHECK(stage.tell(Start{}) == "");
-  CHECK(stage.host().outcome == Outcome{});
+  CHECK(stage.outcome() == Outcome{});
 }
 
 TEST_CASE("a stop takes no longer than the deadlines, whoever does not leave") {
@@ -276,7 +283,7 @@ TEST_CASE("a stop during the start ends what was started") {
     CHECK(stage.die(worker(2)) == "forget worker 2; agent 1 out");
     CHECK(stage.die(agent(1)) == "forget agent 1; finish");
   }
-  CHECK(stage.host().outcome->kind == Outcome::Kind::stopped);
+  CHECK(stage.outcome()->kind == Outcome::Kind::stopped);
 }
 
 TEST_CASE("a stop before the start is the end of it") {
@@ -350,87 +357,6 @@ TEST_CASE("the notes tell how long, how and why") {
   (void)stage.die(worker(2));
   CHECK(stage.note(Note::Kind::gone).planned);
   CHECK(stage.note(Note::Kind::gone).why == "");
-}
-
-namespace {
-
-bool go_on(ClusterHost& host, Role role) {
-  const auto child = host.last_child(role);
-  if (!child) return false;
-  const ChildState state = host.cluster.children().at(*child).fsm.state();
-  if (state == ChildState::spawned) {
-    (void)host.happens_to(*child, SaidHello{});
-  } else {
-    (void)host.happens_to(*child, SaidReady{});
-  }
-  return true;
-}
-
-bool does(ClusterHost& host, Role role, const ChildEvent& event) {
-  const auto child = host.last_child(role);
-  if (!child) return false;
-  (void)host.happens_to(*child, event);
-  return true;
-}
-
-bool dies(ClusterHost& host, Role role) {
-  const auto child = host.last_child(role);
-  if (!child) return false;
-  (void)host.exits(*child);
-  testing::must(host.exits(*child).empty(), "nobody dies twice");
-  return true;
-}
-
-/// The clock goes on until something comes of it.
-bool time_passes(ClusterHost& host) {
-  while (!host.timers.empty()) {
-    if (!host.fire_earliest().empty()) return true;
-  }
-  return false;
-}
-
-bool stop(ClusterHost& host, bool now) {
-  (void)host.happens(StopRequested{now});
-  host.must_finish_by_exits();
-  return true;
-}
-
-const std::vector<testing::Move<ClusterHost>> kMoves{
-    {"agent goes on", [](ClusterHost& host) { return go_on(host, Role::agent); }},
-    {"agent hangs up", [](ClusterHost& host) { return does(host, Role::agent, ChannelEnded{}); }},
-    {"agent dies", [](ClusterHost& host) { return dies(host, Role::agent); }},
-    {"worker goes on", [](ClusterHost& host) { return go_on(host, Role::worker); }},
-    {"worker hangs up", [](ClusterHost& host) { return does(host, Role::worker, ChannelEnded{}); }},
-    {"worker lies",
-     [](ClusterHost& host) { return does(host, Role::worker, BrokeProtocol{"it lies"}); }},
-    {"worker dies", [](ClusterHost& host) { return dies(host, Role::worker); }},
-    {"time passes", [](ClusterHost& host) { return time_passes(host); }},
-    {"stop", [](ClusterHost& host) { return stop(host, false); }},
-    {"stop now", [](ClusterHost& host) { return stop(host, true); }},
-};
-
-}  // namespace
-
-TEST_CASE("a cluster that starts keeps all promises in every order of events") {
-  ClusterHost host(plan_for(1));
-  (void)host.happens(Start{});
-  const std::size_t played = testing::every_order(host, 6, kMoves);
-  CHECK(played > 50'000);
-}
-
-TEST_CASE("a cluster whose worker starts keeps all promises in every order of events") {
-  ClusterHost host(plan_for(1));
-  (void)host.happens(Start{});
-  (void)go_on(host, Role::agent);
-  (void)go_on(host, Role::agent);
-  const std::size_t played = testing::every_order(host, 5, kMoves);
-  CHECK(played > 10'000);
-}
-
-TEST_CASE("a cluster that runs keeps all promises in every order of events") {
-  const Stage stage = running(1);
-  const std::size_t played = testing::every_order(stage.host(), 5, kMoves);
-  CHECK(played > 10'000);
 }
 
 }  // namespace clusterd::core
