@@ -10,8 +10,9 @@
 
 /// The lines on the channel between the master and a child that speaks the native protocol: one
 /// JSON object a line, {"cmd":"CLUSTERD","act":...}. Pure: text in, value out. A line that is no
-/// JSON object, or lacks what its act needs, is an error; an act that is not known is `Unknown`,
-/// and is ignored, so that either side may be newer.
+/// JSON, or lacks what its act needs, is an error. Any other JSON (a message of the program's own,
+/// somebody else's command) and an act that is not known are `Unknown`, and are ignored, so that
+/// either side may be newer.
 namespace clusterd::protocol {
 
 inline constexpr int kVersion = 1;

@@ -33,14 +33,17 @@ std::optional<Balancer::Seat> Balancer::next(ListenerIndex listener, TimePoint n
   if (rotation.owed > 0) {
     if (const auto seat = make_up(listener, now)) return seat;
   }
-  for (std::size_t tried = 0; tried < seats_.size(); ++tried) {
-    const std::size_t at = rotation.turn < seats_.size() ? rotation.turn : 0;
-    rotation.turn = at + 1;
-    if (seats_[at].can_take(bit(listener))) {
-      seats_[at].ledger->offer(now);
-      return static_cast<Seat>(at);
+  const std::size_t count = seats_.size();
+  for (std::size_t tried = 0; tried < count; ++tried) {
+    const std::size_t at = (rotation.turn + tried) % count;
+    if (!seats_[at].can_take(bit(listener))) continue;
+    // Nobody is owed for a connection that nobody could take, so only now.
+    for (std::size_t passed = 0; passed < tried; ++passed) {
+      pass_over(seats_[(rotation.turn + passed) % count], listener);
     }
-    pass_over(seats_[at], listener);
+    rotation.turn = (at + 1) % count;
+    seats_[at].ledger->offer(now);
+    return static_cast<Seat>(at);
   }
   return std::nullopt;
 }

@@ -93,11 +93,11 @@ void ChildFsm::on(Step& step, const AskedToDie&) {
 
 void ChildFsm::on(Step& step, const ChannelEnded&) {
   switch (state_) {
-    case ChildState::spawned:
-    case ChildState::online:
     case ChildState::ready:
       end_connections(step);
       [[fallthrough]];
+    case ChildState::spawned:
+    case ChildState::online:
     case ChildState::draining:
       // The end of the channel mostly comes a moment before the end of the process, and a signal
       // now would spoil its exit status. A process that lives on without a channel is of no use.

@@ -16,18 +16,16 @@ class RestartDelay {
   /// The delay before the next start; `ready_for` is how long the dead one had been ready.
   [[nodiscard]] Duration next(Duration ready_for) {
     if (ready_for >= max_) deaths_ = 0;
-    const unsigned doublings = std::min(deaths_, kMostDoublings);
-    ++deaths_;
-    if (doublings == 0) return Duration::zero();
-    return std::min(max_, first_ * (1U << (doublings - 1)));
+    if (deaths_++ == 0) return Duration::zero();
+    Duration delay = first_;
+    for (unsigned death = 2; death < deaths_ && delay < max_; ++death) delay *= 2;
+    return std::min(max_, delay);
   }
 
   /// Deaths in the current series.
   [[nodiscard]] unsigned deaths() const { return deaths_; }
 
  private:
-  static constexpr unsigned kMostDoublings = 24;  // 100 ms * 2^23 is over nine days: any sane max
-
   Duration first_;
   Duration max_;
   unsigned deaths_ = 0;

@@ -1,5 +1,6 @@
 #include "master/ctl/client.h"
 
+#include "common/json.h"
 #include "common/line_reader.h"
 #include "config/parse.h"
 #include "master/os/control_socket.h"
@@ -7,8 +8,6 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-
-#include <boost/json/parse.hpp>
 
 #include <cstdio>
 #include <optional>
@@ -31,6 +30,15 @@ std::variant<std::string, Failure> socket_of(const config::Target& target) {
   return Failure{text, kConfig};
 }
 
+std::variant<std::string, Failure> check_answer(std::string_view line) {
+  const auto answer = check_json(line);
+  if (!answer || answer->kind != JsonKind::object) {
+    return Failure{"the master's answer is no JSON object", kInternal};
+  }
+  if (answer->boolean("ok") == true) return std::string(line);
+  return Failure{answer->string("error").value_or("the master refused"), kSystem};
+}
+
 }  // namespace
 
 std::variant<Client, Failure> Client::connect(const config::Target& target) {
@@ -47,24 +55,14 @@ std::variant<Client, Failure> Client::connect(const config::Target& target) {
   return Failure{fd.error().message(), kSystem};
 }
 
-std::variant<boost::json::value, Failure> Client::ask(const std::string& request) {
+std::variant<std::string, Failure> Client::ask(const std::string& request) {
   if (::send(fd_.get(), request.data(), request.size(), MSG_NOSIGNAL) !=
       static_cast<ssize_t>(request.size())) {
     return Failure{errno_error("write to the master").message(), kSystem};
   }
   LineReader lines(kLongestAnswer);
   for (;;) {
-    if (const auto line = lines.next()) {
-      boost::system::error_code wrong;
-      boost::json::value answer = boost::json::parse(*line, wrong);
-      if (wrong || !answer.is_object()) return Failure{"the master's answer is no JSON", kInternal};
-      const boost::json::object& object = answer.as_object();
-      if (object.contains("ok") && object.at("ok") == true) return answer;
-      const auto* error = object.if_contains("error");
-      return Failure{error != nullptr && error->is_string() ? std::string(error->as_string())
-                                                             : "the master refused",
-                     kSystem};
-    }
+    if (const auto line = lines.next()) return check_answer(*line);
     pollfd ready{fd_.get(), POLLIN, 0};
     if (::poll(&ready, 1, kAnswerTimeoutMs) <= 0) return Failure{"the master does not answer"};
     char buffer[64 * 1024];

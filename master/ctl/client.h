@@ -4,8 +4,6 @@
 #include "common/unique_fd.h"
 #include "config/command_line.h"
 
-#include <boost/json/value.hpp>
-
 #include <string>
 #include <variant>
 
@@ -30,8 +28,8 @@ class Client {
   /// Finds the master's socket by its app.conf or directly, and connects.
   [[nodiscard]] static std::variant<Client, Failure> connect(const config::Target& target);
 
-  /// Sends one verb and waits for the answer; {"ok":false} is a Failure.
-  [[nodiscard]] std::variant<boost::json::value, Failure> ask(const std::string& request);
+  /// Sends one verb and waits for the answer, a JSON object; {"ok":false} is a Failure.
+  [[nodiscard]] std::variant<std::string, Failure> ask(const std::string& request);
 
   /// A pidfd of the master: readable when it has ended.
   [[nodiscard]] Result<UniqueFd> master_process() const;

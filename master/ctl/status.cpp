@@ -1,10 +1,11 @@
+#include "common/json.h"
 #include "master/ctl/client.h"
 #include "master/ctl/status_text.h"
 #include "master/ctl/verbs.h"
 
 #include <unistd.h>
 
-#include <boost/json/serialize.hpp>
+#include <boost/json/parse.hpp>
 
 #include <cstdio>
 #include <cstdlib>
@@ -24,9 +25,17 @@ int run_status(const config::StatusCommand& command) {
   if (const auto* failure = std::get_if<Failure>(&connected)) return report(*failure);
   auto answer = std::get<Client>(connected).ask("{\"verb\":\"status\"}\n");
   if (const auto* failure = std::get_if<Failure>(&answer)) return report(*failure);
-  const auto& status = std::get<boost::json::value>(answer).at("status");
-  const std::string text = command.json ? boost::json::serialize(status) + "\n"
-                                        : status_text(status.as_object(), colour_wanted());
+  const std::string& line = std::get<std::string>(answer);
+  const auto object = check_json(line);
+  const JsonMember* status = object ? object->find("status") : nullptr;
+  if (status == nullptr || status->kind != JsonKind::object) {
+    return report({"the master's answer has no status", kInternal});
+  }
+  // The document itself is passed on as it came: a number is not rounded on the way.
+  const std::string text = command.json
+                               ? std::string(status->value) + "\n"
+                               : status_text(boost::json::parse(status->value).as_object(),
+                                             colour_wanted());
   std::fputs(text.c_str(), stdout);
   return 0;
 }

@@ -31,6 +31,9 @@ class ChildProcess {
   /// KILL to the process and whatever it left in its process group.
   void kill() const;
 
+  /// The child has spoken, so exec succeeded: its failure need not be listened for any more.
+  void has_started() { spawned_.failure.reset(); }
+
   /// The end of the process if it has ended, which is then reaped; the only wait in the master.
   [[nodiscard]] std::optional<ProcessEnd> reap();
 

@@ -36,7 +36,7 @@ std::string signal_name(int signal) {
 }
 
 std::string describe(Duration duration) {
-  const double value = seconds(duration);
+  const double value = std::chrono::duration<double>(duration).count();
   if (value < 1e-3) return format(value * 1e6, "us");
   if (value < 1) return format(value * 1e3, "ms");
   if (value < 120) return format(value, "s");
@@ -45,6 +45,9 @@ std::string describe(Duration duration) {
   return format(value / 86400, "days");
 }
 
-double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+double seconds(Duration duration) {
+  const auto whole = std::chrono::round<std::chrono::milliseconds>(duration);
+  return static_cast<double>(whole.count()) / 1000;
+}
 
 }  // namespace clusterd::runtime

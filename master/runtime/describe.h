@@ -16,6 +16,7 @@ namespace clusterd::runtime {
 /// "3.2 ms", "1.5 s", "2 h": two digits that matter.
 [[nodiscard]] std::string describe(Duration duration);
 
+/// In seconds, to the millisecond.
 [[nodiscard]] double seconds(Duration duration);
 
 }  // namespace clusterd::runtime

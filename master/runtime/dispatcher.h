@@ -88,6 +88,12 @@ class Dispatcher {
     TimePoint closed_until;  ///< after a refusal: the worker is out of descriptors
   };
 
+  /// In the data of an epoll event: an eventfd, and whose; else the event is a listener's.
+  static constexpr std::uint64_t kWakeEvent = 1ULL << 32;
+  /// How long to leave off when somebody is out of descriptors or memory.
+  static constexpr auto kPause = std::chrono::milliseconds(100);
+
+  // dispatcher.cpp
   void wait();
   void turn();
   void note_events();
@@ -102,12 +108,14 @@ class Dispatcher {
   [[nodiscard]] bool ask_for_wake(TimePoint now);
   void arm_listeners();
   void arm(Source& source, core::ListenerIndex index, bool wanted);
-  void turn_after_pause();
+
+  // dispatcher_care.cpp
   void watch_stalls();
   void check_stalls();
   void take_back(Member& member, TimePoint now);
   void break_off(Member& member, std::string how);
   void retry_soon();
+  void turn_after_pause();
   [[nodiscard]] core::OfferLedger& ledger(Member& member) { return balancer_.ledger(*member.seat); }
 
   boost::asio::io_context& io_;

@@ -12,6 +12,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 using namespace clusterd::test;
 using namespace std::chrono_literals;
@@ -35,6 +36,16 @@ double max_to_min(const std::map<long, int>& counts) {
   const auto by_count = [](const auto& a, const auto& b) { return a.second < b.second; };
   const auto [min, max] = std::minmax_element(counts.begin(), counts.end(), by_count);
   return static_cast<double>(max->second) / min->second;
+}
+
+/// Times that the processes went to sleep by themselves.
+long voluntary_switches(const std::vector<pid_t>& pids) {
+  long sum = 0;
+  for (const pid_t pid : pids) {
+    const std::string status = read_file("/proc/" + std::to_string(pid) + "/status");
+    sum += std::stol(status.substr(status.find("\nvoluntary_ctxt_switches:") + 25));
+  }
+  return sum;
 }
 
 }  // namespace
@@ -89,6 +100,23 @@ TEST_CASE("round-robin stays even when wrk saturates the windows") {
   }
   CHECK(counts.size() == 4);
   CHECK(max_to_min(counts) <= 1.05);
+}
+
+TEST_CASE("accept race among 8 idle workers is fair and wakes one worker a connection") {
+  constexpr int kConnections = 800;
+  for (const bool asio : {true, false}) {
+    CAPTURE(asio);
+    const std::string program = asio ? http_worker() : fixture_worker();
+    Cluster cluster({.workers = 8, .policy = "accept-race", .command = {program}});
+    const auto workers = cluster.workers();
+    const long before = voluntary_switches(workers);
+    const auto counts = spread(cluster, kConnections);
+    const double switches =
+        static_cast<double>(voluntary_switches(workers) - before) / kConnections;
+    CHECK(counts.size() == 8);
+    CHECK(max_to_min(counts) <= 1.5);
+    CHECK(switches <= 1.5);
+  }
 }
 
 TEST_CASE("a request on a kept connection stays with its worker") {

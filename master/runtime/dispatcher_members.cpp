@@ -1,0 +1,142 @@
+// Who is in the rotation, and what there is to tell about them.
+#include "master/runtime/dispatcher.h"
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+
+namespace clusterd::runtime {
+
+Result<void> Dispatcher::add_listener(core::ListenerIndex index, os::Listener& listener) {
+  epoll_event event{};
+  event.data.u64 = index;  // not armed: nobody serves it yet
+  if (::epoll_ctl(epoll_.native_handle(), EPOLL_CTL_ADD, listener.fd(), &event) < 0) {
+    return errno_error("watch " + listener.address().text());
+  }
+  sources_[index].listener = &listener;
+  handing_out_.push_back(index);
+  return {};
+}
+
+Result<OfferLane::WorkerEnds> Dispatcher::join(ChildId child) {
+  auto lane = OfferLane::create(options_.window);
+  if (!lane) return lane.error();
+  epoll_event event{};
+  // Edge-triggered: every write is an event, and nobody ever has to read the counter.
+  event.events = EPOLLIN | EPOLLET;
+  event.data.u64 = kWakeEvent | child.number;
+  if (::epoll_ctl(epoll_.native_handle(), EPOLL_CTL_ADD, lane->wake_fd(), &event) < 0) {
+    return errno_error("watch an eventfd");
+  }
+  OfferLane::WorkerEnds ends = lane->take_worker_ends();
+  members_[child] = std::make_unique<Member>(Member{child, std::move(*lane), {}, {}, false, false, 0, {}});
+  return ends;
+}
+
+void Dispatcher::serve(ChildId child, core::ListenerIndex listener) {
+  const auto found = members_.find(child);
+  if (found == members_.end()) return;
+  Member& member = *found->second;
+  if (std::count(member.serves.begin(), member.serves.end(), listener) > 0) return;
+  member.serves.push_back(listener);
+  if (member.in_rotation) {
+    balancer_.serve(*member.seat, listener);
+    arm_listeners();
+  }
+}
+
+void Dispatcher::enter_rotation(ChildId child) {
+  const auto found = members_.find(child);
+  if (found == members_.end() || found->second->seat) return;
+  Member& member = *found->second;
+  member.seat = balancer_.join(options_.window);
+  member.in_rotation = true;
+  const auto index = static_cast<std::size_t>(*member.seat);
+  if (by_seat_.size() <= index) by_seat_.resize(index + 1);
+  by_seat_[index] = &member;
+  for (const core::ListenerIndex listener : member.serves) balancer_.serve(*member.seat, listener);
+  turn();
+}
+
+void Dispatcher::leave_rotation(ChildId child) {
+  const auto found = members_.find(child);
+  if (found == members_.end() || !found->second->in_rotation) return;
+  Member& member = *found->second;
+  member.in_rotation = false;
+  // When all leave at once, at the stop, each finishes what it was offered: there is nobody else.
+  const bool others = balancer_.anyone_but(*member.seat) && !stopping_;
+  ledger(member).end();
+  if (others) take_back(member, Clock::now());
+  member.lane.end();
+  turn();
+}
+
+void Dispatcher::refuse(ChildId child) {
+  const auto found = members_.find(child);
+  if (found == members_.end() || !found->second->in_rotation) return;
+  take_back(*found->second, Clock::now());
+  found->second->closed_until = Clock::now() + kPause;
+  turn_after_pause();
+  turn();
+}
+
+void Dispatcher::forget(ChildId child) {
+  const auto found = members_.find(child);
+  if (found == members_.end()) return;
+  Member& member = *found->second;
+  if (member.seat) {
+    ledger(member).end();
+    take_back(member, Clock::now());
+    by_seat_[static_cast<std::size_t>(*member.seat)] = nullptr;
+    balancer_.leave(*member.seat);
+  }
+  for (std::size_t index = 0; index < core::kMaxListeners; ++index) {
+    sources_[index].raced += member.lane.page().accepted[index].load(std::memory_order_relaxed);
+  }
+  members_.erase(found);
+  turn();
+}
+
+void Dispatcher::stop_accepting() {
+  if (stopping_) return;
+  turn();
+  stopping_ = true;
+  for (const core::ListenerIndex index : handing_out_) {
+    sources_[index].armed = false;
+    sources_[index].listener->close();  // which also takes it out of the epoll set
+  }
+}
+
+Dispatcher::LaneStatus Dispatcher::status(ChildId child) const {
+  const auto found = members_.find(child);
+  if (found == members_.end()) return {};
+  const Member& member = *found->second;
+  const handoff::Page& page = member.lane.page();
+  LaneStatus status;
+  status.active = page.active.load(std::memory_order_relaxed);
+  status.requests = page.requests.load(std::memory_order_relaxed);
+  for (const auto& accepted : page.accepted) {
+    status.taken += accepted.load(std::memory_order_relaxed);
+  }
+  if (member.seat) {
+    status.pending = balancer_.ledger(*member.seat).pending();
+    status.taken += balancer_.ledger(*member.seat).taken_in_all();
+  }
+  return status;
+}
+
+std::uint64_t Dispatcher::accepted(core::ListenerIndex listener) const {
+  std::uint64_t count = sources_[listener].accepted + sources_[listener].raced;
+  for (const auto& [child, member] : members_) {
+    count += member->lane.page().accepted[listener].load(std::memory_order_relaxed);
+  }
+  return count;
+}
+
+std::uint32_t Dispatcher::waiting(core::ListenerIndex listener) const {
+  return static_cast<std::uint32_t>(
+      std::count_if(waiting_.begin(), waiting_.end(),
+                    [listener](const Accepted& one) { return one.offer.listener == listener; }));
+}
+
+}  // namespace clusterd::runtime

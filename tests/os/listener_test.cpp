@@ -1,0 +1,138 @@
+#include "master/os/listener.h"
+
+#include "tests/support/eventually.h"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <fcntl.h>
+#include <poll.h>
+#include <string>
+#include <sys/socket.h>
+#include <vector>
+
+namespace clusterd::os {
+namespace {
+
+using namespace std::chrono_literals;
+using test::eventually;
+
+Address address_of(const std::string& text) {
+  const auto address = Address::parse(text);
+  REQUIRE(address.has_value());
+  return *address;
+}
+
+Listener open(const std::string& text, int backlog = 16) {
+  auto listener = Listener::open(address_of(text), backlog);
+  REQUIRE(listener.has_value());
+  return std::move(*listener);
+}
+
+UniqueFd connect_to(const Address& address) {
+  UniqueFd fd(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (::connect(fd.get(), address.data(), address.size()) < 0) fd.reset();
+  return fd;
+}
+
+UniqueFd accept_from(const Listener& listener) {
+  UniqueFd fd;
+  REQUIRE(eventually(
+      [&] {
+        fd.reset(::accept4(listener.fd(), nullptr, nullptr, SOCK_CLOEXEC));
+        return static_cast<bool>(fd);
+      },
+      10s));
+  return fd;
+}
+
+bool has_ipv6() {
+  const UniqueFd fd(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const Address any = address_of("[::1]:0");
+  return fd && ::bind(fd.get(), any.data(), any.size()) == 0;
+}
+
+}  // namespace
+
+TEST_CASE("a listener on port 0 tells the address that the kernel chose") {
+  std::vector<std::string> hosts{"127.0.0.1", "0.0.0.0"};
+  if (has_ipv6()) hosts.insert(hosts.end(), {"[::1]", "[::]"});
+  for (const std::string& host : hosts) {
+    CAPTURE(host);
+    const Listener listener = open(host + ":0");
+    CHECK(listener.is_open());
+    CHECK(listener.address().port() != 0);
+    CHECK(listener.address().text() == host + ":" + std::to_string(listener.address().port()));
+    CHECK(connect_to(listener.address()).get() >= 0);
+  }
+}
+
+TEST_CASE("all addresses of IPv6 and all of IPv4 stand side by side on one port") {
+  if (!has_ipv6()) {
+    MESSAGE("this machine has no IPv6");
+    return;
+  }
+  const Listener six = open("[::]:0");
+  const std::string port = std::to_string(six.address().port());
+  const auto four = Listener::open(address_of("0.0.0.0:" + port), 16);
+  REQUIRE(four.has_value());
+  CHECK(connect_to(address_of("127.0.0.1:" + port)).get() >= 0);
+  CHECK(eventually([&] { return four->waiting() == 1; }, 10s));
+  CHECK(six.waiting() == 0);
+}
+
+TEST_CASE("an address in use is an error that names it") {
+  const Listener first = open("127.0.0.1:0");
+  const auto second = Listener::open(first.address(), 16);
+  REQUIRE_FALSE(second.has_value());
+  CHECK(second.error().code == std::errc::address_in_use);
+  CHECK(second.error().message().find(first.address().text()) != std::string::npos);
+}
+
+TEST_CASE("an address of another machine is an error that names it") {
+  const auto listener = Listener::open(address_of("192.0.2.1:8080"), 16);
+  REQUIRE_FALSE(listener.has_value());
+  CHECK(listener.error().code == std::errc::address_not_available);
+  CHECK(listener.error().message().find("192.0.2.1:8080") != std::string::npos);
+}
+
+TEST_CASE("a port can be opened again while connections of an earlier run linger") {
+  Listener first = open("127.0.0.1:0");
+  UniqueFd client = connect_to(first.address());
+  UniqueFd server = accept_from(first);
+  server.reset();  // the side that closes first is the one that lingers
+  client.reset();
+  first.close();
+  CHECK_FALSE(first.is_open());
+  CHECK(Listener::open(first.address(), 16).has_value());
+}
+
+TEST_CASE("waiting counts the connections that nobody has accepted") {
+  const Listener listener = open("127.0.0.1:0");
+  CHECK(listener.waiting() == 0);
+  std::vector<UniqueFd> clients;
+  for (std::uint32_t count = 1; count <= 5; ++count) {
+    clients.push_back(connect_to(listener.address()));
+    CHECK(eventually([&] { return listener.waiting() == count; }, 10s));
+  }
+  const UniqueFd first = accept_from(listener);
+  const UniqueFd second = accept_from(listener);
+  CHECK(listener.waiting() == 3);
+}
+
+TEST_CASE("a closed listener has nobody waiting and refuses connections") {
+  Listener listener = open("127.0.0.1:0");
+  listener.close();
+  CHECK(listener.waiting() == 0);
+  CHECK(connect_to(listener.address()).get() < 0);
+}
+
+TEST_CASE("a listener neither blocks nor is inherited") {
+  const Listener listener = open("127.0.0.1:0");
+  CHECK((::fcntl(listener.fd(), F_GETFL) & O_NONBLOCK) != 0);
+  CHECK((::fcntl(listener.fd(), F_GETFD) & FD_CLOEXEC) != 0);
+  CHECK(::accept4(listener.fd(), nullptr, nullptr, SOCK_CLOEXEC) == -1);
+  CHECK(errno == EAGAIN);
+}
+
+}  // namespace clusterd::os
