@@ -87,6 +87,7 @@ void Dispatcher::turn() {
     if (accept_from(index, now)) again = true;
   }
   send_all(now);
+  end_the_leaving();
   if (ask_for_wake(now)) again = true;
   arm_listeners();
   watch_stalls();
@@ -140,27 +141,37 @@ void Dispatcher::place_waiting(TimePoint now) {
 
 /// True if there may be more to accept in another turn.
 bool Dispatcher::accept_from(core::ListenerIndex index, TimePoint now) {
-  Source& source = sources_[index];
+  const Source& source = sources_[index];
   if (source.paused || !source.listener->is_open()) return false;
   for (int budget = kAcceptBudget; budget > 0; --budget) {
     if (!balancer_.anyone(index)) return false;
-    sockaddr_storage address{};
-    socklen_t length = sizeof address;
-    const int fd = ::accept4(source.listener->fd(), reinterpret_cast<sockaddr*>(&address), &length,
-                             SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0) {
-      ++source.accepted;
-      hand_out({UniqueFd(fd), {index, handoff::to_peer(address)}}, now);
-    } else if (errno == EAGAIN) {
-      return false;
-    } else if (!ends_one_connection(errno)) {
-      events_.accept_failed(errno_error("accept on " + source.listener->address().text()));
-      source.paused = true;
-      turn_after_pause();
-      return false;
-    }
+    auto connection = accept_one(index);
+    if (!connection) return false;
+    hand_out(std::move(*connection), now);
   }
   return true;
+}
+
+/// Nothing if there is none, or if a resource is lacking, and then the listener pauses.
+std::optional<Accepted> Dispatcher::accept_one(core::ListenerIndex index) {
+  Source& source = sources_[index];
+  for (int tries = 0; tries < kAcceptBudget; ++tries) {
+    sockaddr_storage address{};
+    socklen_t length = sizeof address;
+    UniqueFd fd(::accept4(source.listener->fd(), reinterpret_cast<sockaddr*>(&address), &length,
+                          SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (fd) {
+      ++source.accepted;
+      return Accepted{std::move(fd), {index, handoff::to_peer(address)}};
+    }
+    if (errno == EAGAIN) return std::nullopt;
+    if (ends_one_connection(errno)) continue;
+    events_.accept_failed(errno_error("accept on " + source.listener->address().text()));
+    source.paused = true;
+    turn_after_pause();
+    return std::nullopt;
+  }
+  return std::nullopt;
 }
 
 /// Needs somebody with credit for the connection's listener.
@@ -195,6 +206,17 @@ void Dispatcher::send_all(TimePoint now) {
     // What one could not be sent, another may take; each pass closes at least one lane.
     if (waiting_.empty()) return;
     place_waiting(now);
+  }
+}
+
+/// At the stop: nothing waits any more, so the workers are told, in band, that there will be no more.
+void Dispatcher::end_the_leaving() {
+  if (!stopping_ || !waiting_.empty()) return;
+  for (Member* member : by_seat_) {
+    if (member == nullptr || !member->leaving) continue;
+    member->leaving = false;
+    ledger(*member).end();
+    member->lane.end();
   }
 }
 

@@ -55,7 +55,8 @@ class Dispatcher {
   /// Its process is gone.
   void forget(ChildId child);
 
-  /// One last sweep of the kernel's queues, then the listeners are closed, for good.
+  /// Takes what is in the kernel's queues, and closes the listeners, for good. The workers, which
+  /// are asked to leave now, get what was taken before they are told of the end.
   void stop_accepting();
 
   struct LaneStatus {
@@ -80,12 +81,13 @@ class Dispatcher {
   struct Member {
     ChildId child;
     OfferLane lane;
-    std::vector<core::ListenerIndex> serves;
-    std::optional<core::Balancer::Seat> seat;
+    std::vector<core::ListenerIndex> serves{};
+    std::optional<core::Balancer::Seat> seat{};
     bool in_rotation = false;
+    bool leaving = false;  ///< at the stop: takes what waits, and is then told of the end
     bool broken = false;
     unsigned idle_wakes = 0;
-    TimePoint closed_until;  ///< after a refusal: the worker is out of descriptors
+    TimePoint closed_until{};  ///< after a refusal: the worker is out of descriptors
   };
 
   /// In the data of an epoll event: an eventfd, and whose; else the event is a listener's.
@@ -101,10 +103,12 @@ class Dispatcher {
   bool collect_one(Member& member, TimePoint now);
   void check_dropped(Member& member, TimePoint now);
   void place_waiting(TimePoint now);
+  [[nodiscard]] std::optional<Accepted> accept_one(core::ListenerIndex index);
   [[nodiscard]] bool accept_from(core::ListenerIndex index, TimePoint now);
   void hand_out(Accepted connection, TimePoint now);
   void send(Member& member);
   void send_all(TimePoint now);
+  void end_the_leaving();
   [[nodiscard]] bool ask_for_wake(TimePoint now);
   void arm_listeners();
   void arm(Source& source, core::ListenerIndex index, bool wanted);
@@ -116,6 +120,7 @@ class Dispatcher {
   void break_off(Member& member, std::string how);
   void retry_soon();
   void turn_after_pause();
+  [[nodiscard]] bool serves(core::ListenerIndex listener) const;
   [[nodiscard]] core::OfferLedger& ledger(Member& member) { return balancer_.ledger(*member.seat); }
 
   boost::asio::io_context& io_;
@@ -127,6 +132,7 @@ class Dispatcher {
   boost::asio::steady_timer pause_timer_;
   bool stall_timer_runs_ = false;
   bool retry_timer_runs_ = false;
+  bool pause_timer_runs_ = false;
   bool turn_posted_ = false;
   bool stopping_ = false;
   core::Balancer balancer_;

@@ -79,10 +79,17 @@ void Dispatcher::retry_soon() {
 
 /// Somebody is out of descriptors or memory: to go on at once would only spin.
 void Dispatcher::turn_after_pause() {
+  if (pause_timer_runs_) return;
+  pause_timer_runs_ = true;
   pause_timer_.expires_after(kPause);
   pause_timer_.async_wait([this](boost::system::error_code error) {
     if (error) return;
+    pause_timer_runs_ = false;
     for (Source& source : sources_) source.paused = false;
+    const TimePoint now = Clock::now();
+    for (const Member* member : by_seat_) {
+      if (member != nullptr && member->closed_until > now) turn_after_pause();
+    }
     turn();
   });
 }

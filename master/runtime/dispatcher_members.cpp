@@ -29,7 +29,7 @@ Result<OfferLane::WorkerEnds> Dispatcher::join(ChildId child) {
     return errno_error("watch an eventfd");
   }
   OfferLane::WorkerEnds ends = lane->take_worker_ends();
-  members_[child] = std::make_unique<Member>(Member{child, std::move(*lane), {}, {}, false, false, 0, {}});
+  members_[child] = std::make_unique<Member>(Member{child, std::move(*lane)});
   return ends;
 }
 
@@ -63,11 +63,16 @@ void Dispatcher::leave_rotation(ChildId child) {
   if (found == members_.end() || !found->second->in_rotation) return;
   Member& member = *found->second;
   member.in_rotation = false;
-  // When all leave at once, at the stop, each finishes what it was offered: there is nobody else.
-  const bool others = balancer_.anyone_but(*member.seat) && !stopping_;
-  ledger(member).end();
-  if (others) take_back(member, Clock::now());
-  member.lane.end();
+  if (stopping_) {
+    // All leave, and there is nobody else to give anything to: each finishes what it was offered,
+    // and goes on taking what still waits. See end_the_leaving().
+    member.leaving = true;
+  } else {
+    const bool others = balancer_.anyone_but(*member.seat);
+    ledger(member).end();
+    if (others) take_back(member, Clock::now());
+    member.lane.end();
+  }
   turn();
 }
 
@@ -99,12 +104,29 @@ void Dispatcher::forget(ChildId child) {
 
 void Dispatcher::stop_accepting() {
   if (stopping_) return;
-  turn();
   stopping_ = true;
   for (const core::ListenerIndex index : handing_out_) {
-    sources_[index].armed = false;
-    sources_[index].listener->close();  // which also takes it out of the epoll set
+    Source& source = sources_[index];
+    // Those in the kernel's queue would be reset by the close. So many, and not until it is empty:
+    // under load it never is.
+    if (serves(index)) {
+      for (std::uint32_t left = source.listener->waiting(); left > 0; --left) {
+        auto connection = accept_one(index);
+        if (!connection) break;
+        waiting_.push_back(std::move(*connection));
+      }
+    }
+    source.armed = false;
+    source.listener->close();  // which also takes it out of the epoll set
   }
+  turn();
+}
+
+bool Dispatcher::serves(core::ListenerIndex listener) const {
+  return std::any_of(members_.begin(), members_.end(), [listener](const auto& entry) {
+    const auto& serves = entry.second->serves;
+    return entry.second->in_rotation && std::count(serves.begin(), serves.end(), listener) > 0;
+  });
 }
 
 Dispatcher::LaneStatus Dispatcher::status(ChildId child) const {

@@ -38,7 +38,7 @@ std::map<Reply::Kind, int> read_all(std::vector<std::unique_ptr<Client>>& client
   return kinds;
 }
 
-/// Connections that wk holds but has not taken.
+/// Connections that the worker was offered and has not taken.
 std::int64_t pending(const Cluster& cluster, pid_t pid) {
   const auto status = cluster.status();
   if (!status) return -1;
@@ -139,6 +139,23 @@ TEST_CASE("with nobody to take them connections wait in the kernel, and are serv
   CHECK(eventually([&] { return waiting() == 52; }, 5s));
   for (const pid_t pid : workers) ::kill(pid, SIGCONT);
   CHECK(read_all(clients)[Reply::Kind::ok] == 60);
+}
+
+TEST_CASE("a stop serves what waits in the kernel's queue") {
+  Cluster cluster({.workers = 2, .worker_keys = "stall_timeout = \"0\"\nmax_pending = 4\n"});
+  const auto workers = cluster.workers();
+  for (const pid_t pid : workers) ::kill(pid, SIGSTOP);
+  auto clients = open_many(cluster.port(), 60);
+  const auto waiting = [&] {
+    const auto status = cluster.status();
+    return status ? status->at("listeners").as_array().at(0).at("waiting").as_int64() : -1;
+  };
+  REQUIRE(eventually([&] { return waiting() == 52; }, 5s));
+  cluster.master().signal(SIGTERM);
+  REQUIRE(eventually([&] { return Client(cluster.port()).refused(); }, 5s));
+  for (const pid_t pid : workers) ::kill(pid, SIGCONT);
+  CHECK(read_all(clients)[Reply::Kind::ok] == 60);
+  CHECK(cluster.master().wait(10s) == 0);
 }
 
 TEST_CASE("a worker that runs out of descriptors passes on what it cannot hold") {

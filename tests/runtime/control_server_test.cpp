@@ -1,0 +1,257 @@
+#include "master/runtime/control_server.h"
+
+#include "tests/support/eventually.h"
+#include "tests/support/temp_dir.h"
+
+#include <doctest/doctest.h>
+
+#include <cerrno>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+namespace clusterd::runtime {
+namespace {
+
+using namespace std::chrono_literals;
+using test::eventually;
+
+/// A server that knows the verbs "echo", which gives back the member "text", and "large".
+struct Server {
+  Server() : path(dir.path("ctl.sock")) {
+    auto socket = os::ControlSocket::open(path);
+    REQUIRE(socket.has_value());
+    server.emplace(io, std::move(*socket),
+                   [this](const std::string& verb, const CheckedJson& request) {
+                     ++asked;
+                     return answer(verb, request);
+                   });
+  }
+
+  static std::optional<std::string> answer(const std::string& verb, const CheckedJson& request) {
+    JsonWriter json;
+    if (verb == "large") return "\"" + std::string(100'000, 'x') + "\"";
+    if (verb != "echo") return std::nullopt;
+    json.begin_object().member("ok", true);
+    json.member("text", request.string("text").value_or("none")).end_object();
+    return json.take();
+  }
+
+  void turn() {
+    io.restart();
+    io.poll();
+  }
+
+  test::TempDir dir;
+  std::string path;
+  boost::asio::io_context io;
+  int asked = 0;
+  std::optional<ControlServer> server;
+};
+
+class Client {
+ public:
+  explicit Client(Server& server) : server_(server) {
+    auto fd = os::connect_control(server.path);
+    REQUIRE(fd.has_value());
+    fd_ = std::move(*fd);
+  }
+
+  void say(const std::string& text) {
+    REQUIRE(::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL) ==
+            static_cast<ssize_t>(text.size()));
+  }
+
+  /// The next line of the server, "(end)" if it closes instead.
+  std::string hear() {
+    REQUIRE(eventually(
+        [this] {
+          server_.turn();
+          read();
+          return text_.find('\n') != std::string::npos || ended_;
+        },
+        10s));
+    const std::size_t end = text_.find('\n');
+    if (end == std::string::npos) return "(end)";
+    std::string line = text_.substr(0, end);
+    text_.erase(0, end + 1);
+    return line;
+  }
+
+  std::string ask(const std::string& text) {
+    say(text);
+    return hear();
+  }
+
+  /// Closes the direction to the server.
+  void end() const { ::shutdown(fd_.get(), SHUT_WR); }
+
+ private:
+  void read() {
+    char some[4096];
+    for (;;) {
+      const ssize_t got = ::recv(fd_.get(), some, sizeof some, MSG_DONTWAIT);
+      if (got > 0) {
+        text_.append(some, static_cast<std::size_t>(got));
+        continue;
+      }
+      ended_ = got == 0 || errno != EAGAIN;
+      return;
+    }
+  }
+
+  Server& server_;
+  UniqueFd fd_;
+  std::string text_;
+  bool ended_ = false;
+};
+
+bool is_refusal(const std::string& line) {
+  const auto json = check_json(line);
+  return json && json->boolean("ok") == false && !json->string("error").value_or("").empty();
+}
+
+constexpr const char* kEcho = "{\"verb\":\"echo\",\"text\":\"hello\"}\n";
+constexpr const char* kEchoed = "{\"ok\":true,\"text\":\"hello\"}";
+
+}  // namespace
+
+TEST_CASE("a verb is answered with one line, and the next verb as well") {
+  Server server;
+  Client client(server);
+  CHECK(client.ask(kEcho) == kEchoed);
+  CHECK(client.ask("{\"text\":\"\\u0041\",\"verb\":\"echo\"}\r\n") ==
+        "{\"ok\":true,\"text\":\"A\"}");
+  CHECK(client.ask("{\"verb\":\"echo\"}\n") == "{\"ok\":true,\"text\":\"none\"}");
+}
+
+TEST_CASE("verbs of one write are answered in their order") {
+  Server server;
+  Client client(server);
+  client.say("{\"verb\":\"echo\",\"text\":\"1\"}\n{\"verb\":\"echo\",\"text\":\"2\"}\n{\"verb\":");
+  CHECK(client.hear() == "{\"ok\":true,\"text\":\"1\"}");
+  CHECK(client.hear() == "{\"ok\":true,\"text\":\"2\"}");
+  CHECK(client.ask("\"echo\",\"text\":\"3\"}\n") == "{\"ok\":true,\"text\":\"3\"}");
+}
+
+TEST_CASE("an answer that is larger than the socket arrives whole") {
+  Server server;
+  Client client(server);
+  for (int times = 0; times < 5; ++times) client.say("{\"verb\":\"large\"}\n");
+  for (int times = 0; times < 5; ++times) CHECK(client.hear().size() == 100'002);
+  CHECK(client.ask(kEcho) == kEchoed);
+}
+
+TEST_CASE("a verb that does not exist is refused by name, and the client is served on") {
+  Server server;
+  Client client(server);
+  const std::string answer = client.ask("{\"verb\":\"fly\\\"\"}\n");
+  CHECK(is_refusal(answer));
+  CHECK(answer.find("fly\\\"") != std::string::npos);
+  CHECK(client.ask(kEcho) == kEchoed);
+}
+
+TEST_CASE("what is no request is refused, asks nobody, and the client is served on") {
+  Server server;
+  Client client(server);
+  for (const char* garbage :
+       {"", "status", "{}", "[]", "7", "{\"verb\":7}", "{\"verb\":null}", "{\"verb\":\"echo\"",
+        "{\"verb\":\"echo\"} x", "\"verb\"", "{\"Verb\":\"echo\"}", "\xff\xfe", "GET / HTTP/1.1"}) {
+    CAPTURE(garbage);
+    CHECK(is_refusal(client.ask(std::string(garbage) + "\n")));
+  }
+  CHECK(server.asked == 0);
+  CHECK(client.ask(kEcho) == kEchoed);
+}
+
+TEST_CASE("a request that does not end is cut off") {
+  Server server;
+  Client client(server);
+  Client other(server);
+  client.say("{\"verb\":\"" + std::string(10'000, 'x'));
+  CHECK(client.hear() == "(end)");
+  CHECK(other.ask(kEcho) == kEchoed);
+  CHECK(server.asked == 1);
+}
+
+TEST_CASE("a client that leaves in the middle of a request harms nobody") {
+  Server server;
+  {
+    Client client(server);
+    client.say("{\"verb\":");
+    server.turn();
+  }
+  {
+    Client client(server);
+    client.say(kEcho);  // and does not wait for the answer
+  }
+  Client other(server);
+  CHECK(other.ask(kEcho) == kEchoed);
+}
+
+TEST_CASE("a client that asks and closes its own direction gets its answer before the end") {
+  Server server;
+  Client client(server);
+  client.say(kEcho);
+  client.end();
+  CHECK(client.hear() == kEchoed);
+  CHECK(client.hear() == "(end)");
+}
+
+TEST_CASE("a client that reads no answers is cut off, and the others are served") {
+  Server server;
+  Client client(server);
+  Client other(server);
+  CHECK(other.ask(kEcho) == kEchoed);
+  for (int times = 0; times < 20; ++times) client.say("{\"verb\":\"large\"}\n");
+  CHECK(other.ask(kEcho) == kEchoed);
+  int answers = 0;
+  while (client.hear() != "(end)") ++answers;
+  CHECK(answers < 20);
+  CHECK(other.ask(kEcho) == kEchoed);
+}
+
+TEST_CASE("of more clients than are served at once the earliest make room") {
+  constexpr int kMost = 16;
+  Server server;
+  std::vector<Client> clients;
+  for (int number = 0; number < kMost; ++number) {
+    clients.emplace_back(server);
+    CHECK(clients.back().ask(kEcho) == kEchoed);
+  }
+  for (Client& client : clients) CHECK(client.ask(kEcho) == kEchoed);
+
+  Client late(server);
+  Client later(server);
+  CHECK(late.ask(kEcho) == kEchoed);
+  CHECK(later.ask(kEcho) == kEchoed);
+  CHECK(clients[0].hear() == "(end)");
+  CHECK(clients[1].hear() == "(end)");
+  for (std::size_t number = 2; number < kMost; ++number) {
+    CHECK(clients[number].ask(kEcho) == kEchoed);
+  }
+}
+
+TEST_CASE("hundreds of clients that say nothing keep nobody out") {
+  Server server;
+  std::vector<Client> silent;
+  for (int number = 0; number < 300; ++number) {
+    silent.emplace_back(server);
+    server.turn();
+  }
+  Client client(server);
+  CHECK(client.ask(kEcho) == kEchoed);
+}
+
+TEST_CASE("the socket is gone with its server") {
+  Server server;
+  server.server.reset();
+  CHECK_FALSE(os::connect_control(server.path).has_value());
+  CHECK(::access(server.path.c_str(), F_OK) < 0);
+}
+
+}  // namespace clusterd::runtime
