@@ -2,10 +2,9 @@
 
 #include "common/channel_client.h"
 
-#include <poll.h>
-
 #include <cerrno>
 #include <cstdio>
+#include <poll.h>
 
 namespace clusterd::agent {
 namespace {

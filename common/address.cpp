@@ -1,10 +1,9 @@
 #include "common/address.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include <charconv>
 #include <cstring>
+#include <netinet/in.h>
 
 namespace clusterd {
 namespace {
@@ -60,9 +59,8 @@ Result<Address> Address::parse(std::string_view text) {
 
 Result<Address> Address::from(const sockaddr* address, socklen_t length) {
   Address result;
-  const bool fits =
-      (length >= sizeof(sockaddr_in) && address->sa_family == AF_INET) ||
-      (length >= sizeof(sockaddr_in6) && address->sa_family == AF_INET6);
+  const bool fits = (length >= sizeof(sockaddr_in) && address->sa_family == AF_INET) ||
+                    (length >= sizeof(sockaddr_in6) && address->sa_family == AF_INET6);
   if (!fits) return make_error("read an address: neither IPv4 nor IPv6");
   std::memcpy(&result.storage_, address,
               address->sa_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in));

@@ -2,11 +2,10 @@
 
 #include "common/error.h"
 
-#include <sys/socket.h>
-
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <sys/socket.h>
 
 namespace clusterd {
 

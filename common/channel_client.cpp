@@ -3,15 +3,14 @@
 #include "common/environment.h"
 #include "common/fd_passing.h"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/prctl.h>
-
 #include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
 
 namespace clusterd {
 namespace {

@@ -3,12 +3,12 @@
 namespace clusterd {
 
 /// What a child finds in its environment, beside what the configuration gives it.
-inline constexpr const char* kEnvRole = "CLUSTERD_ROLE";             ///< worker, agent
-inline constexpr const char* kEnvSlot = "CLUSTERD_SLOT";             ///< 0..n-1
-inline constexpr const char* kEnvWorkerId = "CLUSTERD_WORKER_ID";    ///< 1, 2, ... never reused
-inline constexpr const char* kEnvGeneration = "CLUSTERD_GENERATION"; ///< 1, 2, ...
-inline constexpr const char* kEnvName = "CLUSTERD_NAME";             ///< the cluster's name
-inline constexpr const char* kEnvChannelFd = "CLUSTERD_CHANNEL_FD";  ///< always kChannelFd
+inline constexpr const char* kEnvRole = "CLUSTERD_ROLE";              ///< worker, agent
+inline constexpr const char* kEnvSlot = "CLUSTERD_SLOT";              ///< 0..n-1
+inline constexpr const char* kEnvWorkerId = "CLUSTERD_WORKER_ID";     ///< 1, 2, ... never reused
+inline constexpr const char* kEnvGeneration = "CLUSTERD_GENERATION";  ///< 1, 2, ...
+inline constexpr const char* kEnvName = "CLUSTERD_NAME";              ///< the cluster's name
+inline constexpr const char* kEnvChannelFd = "CLUSTERD_CHANNEL_FD";   ///< always kChannelFd
 
 /// The channel's number in the child. Low, since Node marks only low numbers close-on-exec.
 inline constexpr int kChannelFd = 3;

@@ -1,12 +1,11 @@
 #include "common/fd_passing.h"
 
-#include <sys/socket.h>
-#include <sys/uio.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 namespace clusterd {
 namespace {

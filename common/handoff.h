@@ -1,12 +1,11 @@
 #pragma once
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <netinet/in.h>
 
 /// The fast path between the master and a native worker: what is on the shared page, and what a
 /// message on the connection socket looks like. Both ends run on one machine and were built from
@@ -47,9 +46,9 @@ struct Page {
   alignas(64) std::atomic<std::uint32_t> want_wake;
 
   /// Written by the worker only; all are claims.
-  alignas(64) std::atomic<std::uint32_t> dropped;   ///< revoked offers before this are thrown away
-  std::atomic<std::uint32_t> active;                ///< connections it holds
-  std::atomic<std::uint64_t> requests;              ///< since it started
+  alignas(64) std::atomic<std::uint32_t> dropped;  ///< revoked offers before this are thrown away
+  std::atomic<std::uint32_t> active;               ///< connections it holds
+  std::atomic<std::uint64_t> requests;             ///< since it started
   std::atomic<std::uint64_t> accepted[kMaxListeners];  ///< in accept race, since it started
 };
 static_assert(sizeof(Page) <= kPageSize);

@@ -2,15 +2,14 @@
 
 #include "common/nonblocking_writer.h"
 
-#include <poll.h>
-#include <unistd.h>
-
 #include <spdlog/details/null_mutex.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 
 #include <cstdlib>
 #include <memory>
+#include <poll.h>
+#include <unistd.h>
 
 namespace clusterd::log {
 namespace {
@@ -44,8 +43,8 @@ class Sink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> 
     if (message.level >= spdlog::level::err) colour = "\x1b[31m";
     std::string text(line.substr(0, message.color_range_start));
     text += colour;
-    text += line.substr(message.color_range_start,
-                        message.color_range_end - message.color_range_start);
+    text +=
+        line.substr(message.color_range_start, message.color_range_end - message.color_range_start);
     text += "\x1b[0m";
     text += line.substr(message.color_range_end);
     return text;

@@ -1,17 +1,16 @@
 #include "common/nonblocking_writer.h"
 
+#include <cerrno>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include <cerrno>
-
 namespace clusterd {
 
 NonblockingWriter::NonblockingWriter(int fd, std::size_t most_waiting)
     : fd_(fd), most_waiting_(most_waiting) {
-  struct stat status {};
+  struct stat status{};
   is_socket_ = ::fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
   if (is_socket_) return;
   const std::string path = "/proc/self/fd/" + std::to_string(fd);
@@ -53,8 +52,9 @@ std::size_t NonblockingWriter::try_write(std::string_view bytes) {
       pollfd ready{fd_, POLLOUT, 0};
       if (::poll(&ready, 1, 0) <= 0) break;
     }
-    const ssize_t n = is_socket_ ? ::send(fd_, rest.data(), rest.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
-                                 : ::write(fd_, rest.data(), rest.size());
+    const ssize_t n = is_socket_
+                          ? ::send(fd_, rest.data(), rest.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
+                          : ::write(fd_, rest.data(), rest.size());
     if (n >= 0) {
       done += static_cast<std::size_t>(n);
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {

@@ -58,10 +58,10 @@ struct Welcome {
 /// Answers listen. In accept race the listening socket comes with it.
 struct Listening {
   std::int64_t ack = 0;
-  std::int64_t fds = 0;    ///< 1 in accept race
-  std::int64_t index = -1; ///< names the listener in offers; -1 if there is none
-  std::string address;     ///< the real one
-  std::string error;       ///< why not, if index is -1
+  std::int64_t fds = 0;     ///< 1 in accept race
+  std::int64_t index = -1;  ///< names the listener in offers; -1 if there is none
+  std::string address;      ///< the real one
+  std::string error;        ///< why not, if index is -1
   friend bool operator==(const Listening&, const Listening&) = default;
 };
 /// Answers refuse: all that was not taken is the master's again, and may be thrown away.

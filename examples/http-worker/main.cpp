@@ -4,13 +4,12 @@
 //     http-worker [127.0.0.1:8080]          this one alone
 //
 // It answers every request with its process number, keeps connections alive, and counts requests.
-#include <clusterd/asio.hpp>
-#include <clusterd/worker.hpp>
-
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 
 #include <chrono>
+#include <clusterd/asio.hpp>
+#include <clusterd/worker.hpp>
 #include <cstdio>
 #include <exception>
 #include <memory>

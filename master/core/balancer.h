@@ -14,9 +14,9 @@ inline constexpr std::size_t kMaxListeners = 64;
 
 /// Whose turn it is. Each listener has a strict rotation of its own over the workers that serve it.
 /// Credit is the worker's, over all its listeners. One that has none when its turn comes is passed
-/// over, and owed that turn: it is made up for, as the first, when it has credit again. So the counts
-/// stay exactly even while a window now and then runs full, as it does under load. What is owed is
-/// bounded: a worker that is slower for good gets less. No allocation per connection.
+/// over, and owed that turn: it is made up for, as the first, when it has credit again. So the
+/// counts stay exactly even while a window now and then runs full, as it does under load. What is
+/// owed is bounded: a worker that is slower for good gets less. No allocation per connection.
 class Balancer {
  public:
   enum class Seat : std::uint32_t {};

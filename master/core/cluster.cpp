@@ -118,12 +118,12 @@ void Cluster::gone(Step& step, ChildId id, const ChildGone& gone) {
   SlotFsm& slot = slot_of(id.role, child.slot);
   if (slot.incumbent() == id) {
     const Duration ready_for = gone.was_ready ? step.now - child.ready_at : Duration::zero();
-    const SlotOrder order = gone.planned ? slot.vacated_as_planned()
-                                         : slot.vacated(step.now, ready_for, fresh_timer());
+    const SlotOrder order =
+        gone.planned ? slot.vacated_as_planned() : slot.vacated(step.now, ready_for, fresh_timer());
     if (state_ == ClusterState::starting && slot.deaths() >= kStartAttempts) {
-      stop(step, {Outcome::Kind::never_started,
-                  to_string(id) + " ended before the cluster was ready, " +
-                      std::to_string(slot.deaths()) + " times in a row"});
+      stop(step,
+           {Outcome::Kind::never_started, to_string(id) + " ended before the cluster was ready, " +
+                                              std::to_string(slot.deaths()) + " times in a row"});
       return;
     }
     obey(step, id.role, child.slot, order);
@@ -140,8 +140,13 @@ void Cluster::obey(Step& step, Role role, SlotId slot, const SlotOrder& order) {
       break;
     case SlotOrder::Kind::set_timer:
       step.actions.emplace_back(order.timer);
-      step.note({Note::Kind::backing_off, ChildId{role, 0}, slot, {}, false,
-                 order.timer.at - step.now, {}});
+      step.note({Note::Kind::backing_off,
+                 ChildId{role, 0},
+                 slot,
+                 {},
+                 false,
+                 order.timer.at - step.now,
+                 {}});
       break;
   }
 }
@@ -150,7 +155,8 @@ void Cluster::spawn(Step& step, Role role, SlotId slot) {
   const bool agent = role == Role::agent;
   const ChildId id{role, agent ? next_agent_++ : next_worker_++};
   if (!agent) ++starts_[number_of(slot)];
-  Child child{ChildFsm(agent ? plan_.agent : plan_.worker), slot, plan_.generation, step.now, {}, {}};
+  Child child{
+      ChildFsm(agent ? plan_.agent : plan_.worker), slot, plan_.generation, step.now, {}, {}};
   const ChildActions actions = child.fsm.start(step.now, fresh_timer());
   children_.emplace(id, std::move(child));
   slot_of(role, slot).occupied(id);

@@ -135,7 +135,9 @@ class Cluster {
     const std::uint32_t starts = starts_[number_of(slot)];
     return starts == 0 ? 0 : starts - 1;
   }
-  [[nodiscard]] std::uint32_t agent_restarts() const { return next_agent_ <= 2 ? 0 : next_agent_ - 2; }
+  [[nodiscard]] std::uint32_t agent_restarts() const {
+    return next_agent_ <= 2 ? 0 : next_agent_ - 2;
+  }
 
  private:
   struct Step;

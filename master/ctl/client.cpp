@@ -6,11 +6,10 @@
 #include "master/os/control_socket.h"
 #include "master/os/pidfd.h"
 
-#include <poll.h>
-#include <sys/socket.h>
-
 #include <cstdio>
 #include <optional>
+#include <poll.h>
+#include <sys/socket.h>
 
 namespace clusterd::ctl {
 namespace {
@@ -22,7 +21,8 @@ constexpr int kAnswerTimeoutMs = 10'000;
 std::variant<std::string, Failure> socket_of(const config::Target& target) {
   if (!target.socket.empty()) return target.socket;
   const auto loaded = config::load(target.file);
-  if (const auto* settings = std::get_if<config::Settings>(&loaded)) return settings->control.socket;
+  if (const auto* settings = std::get_if<config::Settings>(&loaded))
+    return settings->control.socket;
   std::string text;
   for (const config::Mistake& mistake : std::get<config::Mistakes>(loaded)) {
     text += (text.empty() ? "" : "\n") + config::text(target.file, mistake);

@@ -3,12 +3,11 @@
 #include "master/ctl/status_text.h"
 #include "master/ctl/verbs.h"
 
-#include <unistd.h>
-
 #include <boost/json/parse.hpp>
 
 #include <cstdio>
 #include <cstdlib>
+#include <unistd.h>
 
 namespace clusterd::ctl {
 namespace {
@@ -32,10 +31,9 @@ int run_status(const config::StatusCommand& command) {
     return report({"the master's answer has no status", kInternal});
   }
   // The document itself is passed on as it came: a number is not rounded on the way.
-  const std::string text = command.json
-                               ? std::string(status->value) + "\n"
-                               : status_text(boost::json::parse(status->value).as_object(),
-                                             colour_wanted());
+  const std::string text =
+      command.json ? std::string(status->value) + "\n"
+                   : status_text(boost::json::parse(status->value).as_object(), colour_wanted());
   std::fputs(text.c_str(), stdout);
   return 0;
 }

@@ -91,10 +91,9 @@ std::string workers(const object& status, bool colour) {
     table.column(title, Align::right);
   }
   for (const value& one : status.at("workers").as_array()) {
-    table.row({cell(one.at("slot")), cell(one.at("id")), cell(one.at("pid")),
-               cell(one.at("state")), cell(one.at("active")), cell(one.at("pending")),
-               cell(one.at("taken")), cell(one.at("requests")), cell(one.at("restarts")),
-               age(one.at("uptime_s"))});
+    table.row({cell(one.at("slot")), cell(one.at("id")), cell(one.at("pid")), cell(one.at("state")),
+               cell(one.at("active")), cell(one.at("pending")), cell(one.at("taken")),
+               cell(one.at("requests")), cell(one.at("restarts")), age(one.at("uptime_s"))});
   }
   return table.text(colour);
 }

@@ -2,10 +2,9 @@
 #include "master/ctl/client.h"
 #include "master/ctl/verbs.h"
 
-#include <poll.h>
-
 #include <cerrno>
 #include <cstdio>
+#include <poll.h>
 
 namespace clusterd::ctl {
 

@@ -7,8 +7,9 @@ namespace {
 
 /// Characters on the screen: bytes that do not continue a UTF-8 sequence.
 std::size_t width(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+  }));
 }
 
 std::string pad(const std::string& text, std::size_t to, Table::Align align) {

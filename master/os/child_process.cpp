@@ -2,10 +2,9 @@
 
 #include "master/os/pidfd.h"
 
+#include <csignal>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <csignal>
 
 namespace clusterd::os {
 namespace {

@@ -1,15 +1,14 @@
 #include "master/os/control_socket.h"
 
+#include <cerrno>
+#include <cstring>
+#include <ctime>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-#include <ctime>
 
 namespace clusterd::os {
 namespace {
@@ -45,7 +44,7 @@ Result<void> make_folders(const std::string& folder) {
 
 /// Whoever can write to the folder can put a socket of his own in the place of ours.
 Result<void> check_folder(const std::string& folder) {
-  struct stat status {};
+  struct stat status{};
   if (::stat(folder.c_str(), &status) < 0) return errno_error("look at " + folder);
   if (!S_ISDIR(status.st_mode)) return make_error(folder + " is not a folder");
   if (status.st_uid != ::geteuid() && status.st_uid != 0) {
@@ -73,7 +72,7 @@ Result<UniqueFd> lock_folder(const std::string& folder) {
 
 /// Makes room at `path`, or says who is there.
 Result<void> clear_the_way(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   if (::lstat(path.c_str(), &status) < 0) {
     if (errno == ENOENT) return {};
     return errno_error("look at " + path);
@@ -111,11 +110,11 @@ Result<ControlSocket> ControlSocket::open(const std::string& path) {
   if (!control.fd_) return errno_error("make a control socket");
   // bind(2) gives the file the mode that umask leaves: never, not for a moment, more than 0600.
   const mode_t before = ::umask(0177);
-  const int bound = ::bind(control.fd_.get(), reinterpret_cast<const sockaddr*>(&*address),
-                           sizeof(sockaddr_un));
+  const int bound =
+      ::bind(control.fd_.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(sockaddr_un));
   ::umask(before);
   if (bound < 0) return errno_error("bind the control socket " + path);
-  struct stat status {};
+  struct stat status{};
   if (::lstat(path.c_str(), &status) < 0) return errno_error("look at " + path);
   control.path_ = path;
   control.device_ = status.st_dev;
@@ -132,7 +131,7 @@ ControlSocket::ControlSocket(ControlSocket&& other) noexcept
 
 ControlSocket::~ControlSocket() {
   if (path_.empty()) return;
-  struct stat status {};
+  struct stat status{};
   if (::lstat(path_.c_str(), &status) < 0) return;
   if (status.st_dev == device_ && status.st_ino == inode_) ::unlink(path_.c_str());
 }

@@ -3,10 +3,9 @@
 #include "common/error.h"
 #include "common/unique_fd.h"
 
-#include <sys/types.h>
-
 #include <optional>
 #include <string>
+#include <sys/types.h>
 
 namespace clusterd::os {
 

@@ -1,8 +1,7 @@
 #include "master/os/self.h"
 
-#include <sched.h>
-
 #include <csignal>
+#include <sched.h>
 
 namespace clusterd::os {
 
@@ -20,7 +19,7 @@ bool schedule_as_batch() {
 }
 
 void ignore_sigpipe() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = SIG_IGN;
   ::sigaction(SIGPIPE, &action, nullptr);
 }

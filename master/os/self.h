@@ -1,8 +1,7 @@
 #pragma once
 
-#include <sys/resource.h>
-
 #include <cstddef>
+#include <sys/resource.h>
 
 namespace clusterd::os {
 

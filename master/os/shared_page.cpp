@@ -2,10 +2,9 @@
 
 #include <fcntl.h>
 #include <linux/memfd.h>
+#include <new>
 #include <sys/mman.h>
 #include <unistd.h>
-
-#include <new>
 
 namespace clusterd::os {
 namespace {
@@ -31,7 +30,8 @@ Result<SharedPage> SharedPage::create() {
   if (::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
     return errno_error("seal a shared page");
   }
-  void* memory = ::mmap(nullptr, handoff::kPageSize, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
+  void* memory =
+      ::mmap(nullptr, handoff::kPageSize, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
   if (memory == MAP_FAILED) return errno_error("map a shared page");
   return SharedPage(new (memory) handoff::Page{}, std::move(fd));
 }

@@ -3,14 +3,13 @@
 #include "common/environment.h"
 #include "master/os/pidfd.h"
 
+#include <csignal>
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <csignal>
 
 namespace clusterd::os {
 namespace {
@@ -43,7 +42,7 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
 }
 
 void reset_signals() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = SIG_DFL;
   for (int signal = 1; signal < NSIG; ++signal) ::sigaction(signal, &action, nullptr);
   sigset_t none;

@@ -3,10 +3,9 @@
 #include "common/error.h"
 #include "common/unique_fd.h"
 
+#include <string>
 #include <sys/resource.h>
 #include <sys/types.h>
-
-#include <string>
 #include <vector>
 
 namespace clusterd::os {

@@ -2,9 +2,8 @@
 
 #include "common/fd_passing.h"
 
-#include <sys/socket.h>
-
 #include <cerrno>
+#include <sys/socket.h>
 
 namespace clusterd::runtime {
 namespace {

@@ -20,9 +20,9 @@ void Supervisor::on_line(ChildId id, std::string_view line) {
 void Supervisor::on_message(ChildId id, const protocol::Hello& hello) {
   Child& child = *children_.at(id);
   if (hello.version != protocol::kVersion) {
-    return happened(id, core::BrokeProtocol{"it speaks protocol version " +
-                                            std::to_string(hello.version) + ", this master " +
-                                            std::to_string(protocol::kVersion)});
+    return happened(
+        id, core::BrokeProtocol{"it speaks protocol version " + std::to_string(hello.version) +
+                                ", this master " + std::to_string(protocol::kVersion)});
   }
   if (!child.said_hello) {
     child.said_hello = true;
@@ -64,9 +64,7 @@ void Supervisor::on_message(ChildId id, const protocol::Listen& listen) {
   children_.at(id)->channel->send(encode(reply), std::move(fds));
 }
 
-void Supervisor::on_message(ChildId id, const protocol::Ready&) {
-  happened(id, core::SaidReady{});
-}
+void Supervisor::on_message(ChildId id, const protocol::Ready&) { happened(id, core::SaidReady{}); }
 
 void Supervisor::on_message(ChildId id, const protocol::Refuse&) {
   log::warn(to_string(id) + " is out of descriptors; what it was offered goes to others");

@@ -2,11 +2,10 @@
 
 #include "common/environment.h"
 
-#include <unistd.h>
-
 #include <array>
 #include <map>
 #include <string_view>
+#include <unistd.h>
 
 namespace clusterd::runtime {
 namespace {

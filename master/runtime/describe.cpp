@@ -21,11 +21,10 @@ std::string describe(const core::ExitStatus& status) {
     case Kind::exited:
       return "exited with code " + std::to_string(status.value);
     case Kind::signaled:
-      return "killed by signal " + std::to_string(status.value) + " (" +
-             signal_name(status.value) + ")" + (status.dumped_core ? ", core dumped" : "");
+      return "killed by signal " + std::to_string(status.value) + " (" + signal_name(status.value) +
+             ")" + (status.dumped_core ? ", core dumped" : "");
     case Kind::not_started:
-      return "not started: " + status.detail + ": " +
-             std::system_category().message(status.value);
+      return "not started: " + status.detail + ": " + std::system_category().message(status.value);
   }
   return "ended";
 }

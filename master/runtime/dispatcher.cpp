@@ -1,18 +1,17 @@
 #include "master/runtime/dispatcher.h"
 
-#include <sys/epoll.h>
-#include <sys/socket.h>
-
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
 #include <cerrno>
+#include <sys/epoll.h>
+#include <sys/socket.h>
 
 namespace clusterd::runtime {
 namespace {
 
-constexpr int kAcceptBudget = 64;       // connections a listener and turn, so that verbs get through
-constexpr std::size_t kSendAt = 16;     // connections a message: more only adds waiting
+constexpr int kAcceptBudget = 64;    // connections a listener and turn, so that verbs get through
+constexpr std::size_t kSendAt = 16;  // connections a message: more only adds waiting
 constexpr unsigned kMostIdleWakes = 10'000;
 
 /// accept(2) gives the errors of the connection that it would have given, which say nothing about
@@ -209,7 +208,8 @@ void Dispatcher::send_all(TimePoint now) {
   }
 }
 
-/// At the stop: nothing waits any more, so the workers are told, in band, that there will be no more.
+/// At the stop: nothing waits any more, so the workers are told, in band, that there will be no
+/// more.
 void Dispatcher::end_the_leaving() {
   if (!stopping_ || !waiting_.empty()) return;
   for (Member* member : by_seat_) {

@@ -1,5 +1,5 @@
-// What goes wrong on the data path: workers that stall, lie or are full, and a machine that is short
-// of something.
+// What goes wrong on the data path: workers that stall, lie or are full, and a machine that is
+// short of something.
 #include "master/runtime/dispatcher.h"
 
 #include <boost/asio/post.hpp>

@@ -1,9 +1,8 @@
 // Who is in the rotation, and what there is to tell about them.
 #include "master/runtime/dispatcher.h"
 
-#include <sys/epoll.h>
-
 #include <algorithm>
+#include <sys/epoll.h>
 
 namespace clusterd::runtime {
 

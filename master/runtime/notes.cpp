@@ -21,8 +21,7 @@ std::string seat(const core::Note& note) {
 }
 
 void write_gone(const core::Note& note, pid_t pid) {
-  std::string text = who(note, pid) + " " + describe(note.status) + " after " +
-                     describe(note.time);
+  std::string text = who(note, pid) + " " + describe(note.status) + " after " + describe(note.time);
   if (!note.why.empty()) text += ", since " + note.why;
   log::write(note.planned ? log::Level::info : log::Level::warn, text);
 }

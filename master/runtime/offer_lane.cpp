@@ -2,11 +2,10 @@
 
 #include "common/fd_passing.h"
 
-#include <sys/eventfd.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <array>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
 
 namespace clusterd::runtime {
 namespace {
@@ -45,7 +44,8 @@ void OfferLane::add(Accepted connection) {
 
 OfferLane::Sent OfferLane::send(core::OfferLedger& ledger, std::deque<Accepted>& back) {
   while (unsent_ > 0) {
-    const auto count = static_cast<std::uint32_t>(std::min<std::size_t>(unsent_, handoff::kMaxBatch));
+    const auto count =
+        static_cast<std::uint32_t>(std::min<std::size_t>(unsent_, handoff::kMaxBatch));
     const std::uint32_t first = ledger.sent() - static_cast<std::uint32_t>(unsent_);
     const Sent result = send_batch(first, copies_.size() - unsent_, count);
     if (result != Sent::all) {
@@ -103,9 +103,7 @@ std::optional<std::uint32_t> OfferLane::collect(core::OfferLedger& ledger, TimeP
   return freed;
 }
 
-void OfferLane::close_copies(std::uint32_t count) {
-  copies_.erase_begin(count);
-}
+void OfferLane::close_copies(std::uint32_t count) { copies_.erase_begin(count); }
 
 bool OfferLane::revoke(core::OfferLedger& ledger, TimePoint now, std::deque<Accepted>& back) {
   std::uint64_t word = page_->window.load();

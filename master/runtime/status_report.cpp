@@ -4,9 +4,8 @@
 #include "common/version.h"
 #include "master/runtime/describe.h"
 
-#include <unistd.h>
-
 #include <algorithm>
+#include <unistd.h>
 
 namespace clusterd::runtime {
 namespace {
@@ -118,9 +117,8 @@ void write_workers(JsonWriter& json, const StatusSource& source) {
     if (id.role == Role::worker && source.pids.contains(id)) ids.push_back(id);
   }
   const auto& children = source.cluster.children();
-  std::stable_sort(ids.begin(), ids.end(), [&](ChildId a, ChildId b) {
-    return children.at(a).slot < children.at(b).slot;
-  });
+  std::stable_sort(ids.begin(), ids.end(),
+                   [&](ChildId a, ChildId b) { return children.at(a).slot < children.at(b).slot; });
   json.key("workers").begin_array();
   for (const ChildId id : ids) write_worker(json, source, id, children.at(id));
   json.end_array();
@@ -176,9 +174,7 @@ void write_slots(JsonWriter& json, const StatusSource& source) {
 
 std::string status_report(const StatusSource& source) {
   JsonWriter json;
-  json.begin_object()
-      .member("name", source.settings.name)
-      .member("state", state_name(source));
+  json.begin_object().member("name", source.settings.name).member("state", state_name(source));
   json.member("generation", 1U);
   write_processes(json, source);
   write_listeners(json, source);

@@ -7,9 +7,8 @@
 #include "master/runtime/notes.h"
 #include "master/runtime/status_report.h"
 
-#include <sys/socket.h>
-
 #include <csignal>
+#include <sys/socket.h>
 #include <utility>
 
 namespace clusterd::runtime {
@@ -61,9 +60,10 @@ Supervisor::Supervisor(const config::Settings& settings, std::vector<os::Listene
                                    "others (" + std::to_string(count) + " connections)");
                        },
                    .accept_failed = [](const Error& error) { log::error(error.message()); }}),
-      control_(io_, std::move(control), [this](const std::string& verb, const CheckedJson& request) {
-        return answer(verb, request);
-      }) {}
+      control_(io_, std::move(control),
+               [this](const std::string& verb, const CheckedJson& request) {
+                 return answer(verb, request);
+               }) {}
 
 core::Outcome Supervisor::run() {
   log::on_waiting([this] { keep_log_flowing(); });
@@ -126,7 +126,8 @@ void Supervisor::carry_out(const core::Spawn& spawn) {
       io_, std::move(ours), protocol::kLongestLine,
       {.line = [this, id](std::string_view line) { on_line(id, line); },
        .ended = [this, id] { happened(id, core::ChannelEnded{}); },
-       .broken = [this, id](std::string how) { happened(id, core::BrokeProtocol{std::move(how)}); }});
+       .broken = [this,
+                  id](std::string how) { happened(id, core::BrokeProtocol{std::move(how)}); }});
   children_[id] = std::move(child);
   watch_exit(id);
 }
@@ -244,8 +245,8 @@ void Supervisor::keep_log_flowing() {
 std::optional<std::string> Supervisor::answer(const std::string& verb, const CheckedJson& request) {
   JsonWriter json;
   if (verb == "status") {
-    StatusSource source{settings_,  cluster_,    dispatcher_, listeners_,
-                        {},         started_at_, Clock::now()};
+    StatusSource source{settings_, cluster_,    dispatcher_, listeners_,
+                        {},        started_at_, Clock::now()};
     for (const auto& [id, child] : children_) source.pids[id] = child->process.pid();
     json.begin_object().member("ok", true).key("status").raw(status_report(source)).end_object();
     return json.take();

@@ -3,9 +3,8 @@
 #include "tests/support/eventually.h"
 #include "tests/support/http.h"
 
-#include <doctest/doctest.h>
-
 #include <boost/json/array.hpp>
+#include <doctest/doctest.h>
 
 #include <algorithm>
 #include <string>

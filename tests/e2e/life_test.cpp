@@ -3,10 +3,9 @@
 #include "tests/support/eventually.h"
 #include "tests/support/http.h"
 
-#include <doctest/doctest.h>
-
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <doctest/doctest.h>
 
 #include <algorithm>
 #include <csignal>
@@ -140,7 +139,8 @@ TEST_CASE("a second INT does not wait for the drain") {
   const auto taken = [&] {
     std::int64_t count = 0;
     const auto status = cluster.status();
-    for (const auto& worker : status->at("workers").as_array()) count += worker.at("active").as_int64();
+    for (const auto& worker : status->at("workers").as_array())
+      count += worker.at("active").as_int64();
     return count;
   };
   REQUIRE(eventually([&] { return taken() == 1; }, 5s));
@@ -245,8 +245,8 @@ TEST_CASE("a worker that cannot start ends the start, with the reason") {
 
 TEST_CASE("mistakes in app.conf are one line each, with its number, and exit 78") {
   const TempDir dir;
-  const Finished unknown =
-      start_with(dir, "workers = 1\n[[listen]]\naddress = \"127.0.0.1:0\"\n[worker]\ncomand = []\n");
+  const Finished unknown = start_with(
+      dir, "workers = 1\n[[listen]]\naddress = \"127.0.0.1:0\"\n[worker]\ncomand = []\n");
   CHECK(unknown.code == 78);
   CHECK(unknown.err.find("bad.conf:5: unknown key \"comand\"") != std::string::npos);
   CHECK(unknown.err.find("\"command\"") != std::string::npos);
@@ -291,14 +291,13 @@ TEST_CASE("a verb without a master exits 69, a wrong one 64") {
 
 TEST_CASE("a worker finds its place in the environment, and only the channel open") {
   const TempDir dir;
-  const std::string script = dir.write(
-      "worker.sh", "#!/bin/sh\nenv > " + dir.path("env") + "\nls /proc/self/fd > " +
-                       dir.path("fds") + "\nexec " + fixture_worker() + " serve\n");
+  const std::string script =
+      dir.write("worker.sh", "#!/bin/sh\nenv > " + dir.path("env") + "\nls /proc/self/fd > " +
+                                 dir.path("fds") + "\nexec " + fixture_worker() + " serve\n");
   std::filesystem::permissions(script, std::filesystem::perms::owner_all);
   ::setenv("NOTIFY_SOCKET", "/nowhere", 1);
-  Cluster cluster({.workers = 1,
-                   .command = {script},
-                   .worker_keys = "env = { GREETING = \"hello\" }\n"});
+  Cluster cluster(
+      {.workers = 1, .command = {script}, .worker_keys = "env = { GREETING = \"hello\" }\n"});
   ::unsetenv("NOTIFY_SOCKET");
   const std::string env = read_file(dir.path("env"));
   for (const char* line : {"CLUSTERD_ROLE=worker\n", "CLUSTERD_SLOT=0\n", "CLUSTERD_WORKER_ID=1\n",

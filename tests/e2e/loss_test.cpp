@@ -4,9 +4,8 @@
 #include "tests/support/eventually.h"
 #include "tests/support/http.h"
 
-#include <doctest/doctest.h>
-
 #include <boost/json/array.hpp>
+#include <doctest/doctest.h>
 
 #include <algorithm>
 #include <csignal>
@@ -79,8 +78,8 @@ TEST_CASE("200 connections are answered while one of 4 workers is stopped and th
   for (auto& client : waiting) {
     const Reply reply = client->read_to_end(10s);
     CHECK(reply.ok());
-    slowest = std::max(slowest, std::chrono::duration_cast<std::chrono::milliseconds>(
-                                    reply.at - killed_at));
+    slowest = std::max(slowest,
+                       std::chrono::duration_cast<std::chrono::milliseconds>(reply.at - killed_at));
   }
   CHECK(slowest < 1s);  // the pace is measured in bench/; this only says that nothing timed out
   clients.clear();
@@ -180,8 +179,7 @@ TEST_CASE("a lone request sees the end within 5 ms of the worker's close") {
       REQUIRE(answer.ok());
       const Reply end = client.read_to_end(5s);
       CHECK(end.kind == Reply::Kind::eof);
-      milliseconds.push_back(
-          std::chrono::duration<double, std::milli>(end.at - answer.at).count());
+      milliseconds.push_back(std::chrono::duration<double, std::milli>(end.at - answer.at).count());
     }
     std::sort(milliseconds.begin(), milliseconds.end());
     CHECK(milliseconds[10] < 5.0 * (CLUSTERD_TEST_SCALE < 100 ? 10 : 1));

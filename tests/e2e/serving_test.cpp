@@ -3,9 +3,8 @@
 #include "tests/support/eventually.h"
 #include "tests/support/http.h"
 
-#include <doctest/doctest.h>
-
 #include <boost/json/array.hpp>
+#include <doctest/doctest.h>
 
 #include <algorithm>
 #include <csignal>
@@ -19,7 +18,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::string url(Cluster& cluster) { return "http://127.0.0.1:" + std::to_string(cluster.port()) + "/"; }
+std::string url(Cluster& cluster) {
+  return "http://127.0.0.1:" + std::to_string(cluster.port()) + "/";
+}
 
 /// Connections answered by each worker in `count` requests one after the other.
 std::map<long, int> spread(Cluster& cluster, int count) {
@@ -89,8 +90,7 @@ TEST_CASE("round-robin over 4 workers is exactly even over 2,000 connections") {
 
 TEST_CASE("round-robin stays even when wrk saturates the windows") {
   Cluster cluster({.workers = 4});
-  const Finished wrk =
-      run({"wrk", "-t1", "-c64", "-d2", "-H", "Connection: close", url(cluster)});
+  const Finished wrk = run({"wrk", "-t1", "-c64", "-d2", "-H", "Connection: close", url(cluster)});
   CHECK(wrk.code == 0);
   std::map<long, int> counts;
   const auto status = cluster.status();

@@ -30,9 +30,8 @@ std::string fixture_worker() { return CLUSTERD_TEST_FIXTURE_WORKER; }
 
 Cluster::Cluster(const ClusterOptions& options) {
   dir_.write("app.conf", app_conf(options));
-  master_ = std::make_unique<Program>(
-      std::vector<std::string>{clusterd_program(), "start", conf()}, dir_.path("out"),
-      dir_.path("err"));
+  master_ = std::make_unique<Program>(std::vector<std::string>{clusterd_program(), "start", conf()},
+                                      dir_.path("out"), dir_.path("err"));
   if (!options.wait_until_running) return;
   const bool up = eventually([&] { return running(options.workers) || !master_->running(); },
                              std::chrono::seconds(30));
@@ -65,7 +64,8 @@ std::vector<pid_t> Cluster::workers() const {
   const auto now = status();
   if (!now) return pids;
   for (const auto& worker : now->at("workers").as_array()) {
-    if (worker.at("state") == "ready") pids.push_back(static_cast<pid_t>(worker.at("pid").as_int64()));
+    if (worker.at("state") == "ready")
+      pids.push_back(static_cast<pid_t>(worker.at("pid").as_int64()));
   }
   return pids;
 }

@@ -26,7 +26,9 @@ inline std::string in_top(const std::string& lines) { return lines + "\n" + kGoo
 inline std::string in_listen(const std::string& lines) { return kWorker + kListen + lines + "\n"; }
 inline std::string in_worker(const std::string& lines) { return kGood + lines + "\n"; }
 inline std::string with_listen(const std::string& lines) { return lines + "\n" + kWorker; }
-inline std::string with_worker(const std::string& lines) { return kListen + "[worker]\n" + lines + "\n"; }
+inline std::string with_worker(const std::string& lines) {
+  return kListen + "[worker]\n" + lines + "\n";
+}
 
 inline std::string fake_why_not(const std::string& path) {
   static const std::set<std::string> good = {"/etc/shop/web", "/etc/bin/web", "/opt/web",
@@ -83,7 +85,7 @@ struct Case {
 
 /// Each text has one mistake, which is `start` and its own.
 inline void each_is_bad(std::string (*how)(const std::string&), const std::string& start,
-                 const std::vector<Case>& cases) {
+                        const std::vector<Case>& cases) {
   for (const auto& [text, mistake] : cases) CHECK(how(text) == start + mistake);
 }
 

@@ -1,8 +1,7 @@
 #pragma once
 
-#include <poll.h>
-
 #include <chrono>
+#include <poll.h>
 
 namespace clusterd::test {
 

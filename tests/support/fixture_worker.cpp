@@ -4,27 +4,24 @@
 #include "tests/support/hostile_worker.h"
 
 #include <clusterd/worker.hpp>
-
-#include <poll.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <map>
+#include <poll.h>
 #include <string>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <vector>
 
 namespace {
 
 const std::string& answer() {
-  static const std::string body =
-      "handled by worker, pid is " + std::to_string(::getpid()) + "\n";
-  static const std::string text = "HTTP/1.1 200 OK\r\nContent-Length: " +
-                                  std::to_string(body.size()) + "\r\n\r\n" + body;
+  static const std::string body = "handled by worker, pid is " + std::to_string(::getpid()) + "\n";
+  static const std::string text =
+      "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
   return text;
 }
 

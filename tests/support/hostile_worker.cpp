@@ -6,20 +6,18 @@
 #include "common/handoff.h"
 #include "common/protocol.h"
 
+#include <array>
 #include <clusterd/worker.hpp>
-
+#include <cstdlib>
 #include <fcntl.h>
+#include <functional>
+#include <map>
 #include <poll.h>
+#include <stdexcept>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <array>
-#include <cstdlib>
-#include <functional>
-#include <map>
-#include <stdexcept>
 #include <vector>
 
 namespace clusterd::test {
@@ -44,9 +42,8 @@ Hands start() {
   Hands hands{std::move(*channel), {}, nullptr};
   const auto welcome = need(hands.channel.hello());
   hands.fds = need(hands.channel.take_fds(welcome.fds));
-  hands.page = static_cast<handoff::Page*>(::mmap(nullptr, handoff::kPageSize,
-                                                  PROT_READ | PROT_WRITE, MAP_SHARED,
-                                                  hands.fds[1].get(), 0));
+  hands.page = static_cast<handoff::Page*>(::mmap(
+      nullptr, handoff::kPageSize, PROT_READ | PROT_WRITE, MAP_SHARED, hands.fds[1].get(), 0));
   (void)hands.channel.send(encode(protocol::Listen{1, ""}));
   (void)need(hands.channel.wait());
   (void)hands.channel.send(encode(protocol::Ready{}));
@@ -77,7 +74,9 @@ void garbage(Hands& hands) { send_all(hands, std::string(64, '\x7f') + "{]\n"); 
 
 void endless_line(Hands& hands) { send_all(hands, std::string(1024 * 1024, ' ')); }
 
-void half_a_command(Hands& hands) { send_all(hands, "{\"cmd\":\"CLUSTERD\",\"act\":\"listen\"}\n"); }
+void half_a_command(Hands& hands) {
+  send_all(hands, "{\"cmd\":\"CLUSTERD\",\"act\":\"listen\"}\n");
+}
 
 /// Asks for ever and never reads an answer.
 void flood(Hands& hands) {
@@ -153,8 +152,8 @@ int serve_decently() {
     if (::poll(&ready, 1, 5000) <= 0) return;
     (void)!::recv(connection.fd(), request, sizeof request, 0);
     const std::string body = "pid is " + std::to_string(::getpid());
-    const std::string text = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) +
-                             "\r\n\r\n" + body;
+    const std::string text =
+        "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
     (void)!::send(connection.fd(), text.data(), text.size(), MSG_NOSIGNAL);
   });
   worker.ready();

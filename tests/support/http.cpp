@@ -1,12 +1,11 @@
 #include "tests/support/http.h"
 
 #include <arpa/inet.h>
+#include <cerrno>
+#include <cstdlib>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
-
-#include <cerrno>
-#include <cstdlib>
 
 namespace clusterd::test {
 namespace {

@@ -4,12 +4,11 @@
 #include "tests/support/temp_dir.h"
 
 #include <fcntl.h>
+#include <filesystem>
 #include <signal.h>
+#include <sstream>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <filesystem>
-#include <sstream>
 
 namespace clusterd::test {
 namespace {
@@ -32,9 +31,7 @@ pid_t start(const std::vector<std::string>& argv, const std::string& out, const 
   ::_exit(127);
 }
 
-int to_code(int status) {
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
+int to_code(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
 
 /// The fields of /proc/PID/stat after the name.
 std::vector<std::string> stat_fields(pid_t pid) {
@@ -85,8 +82,8 @@ int Program::wait(std::chrono::milliseconds deadline) {
 std::size_t count_fds(pid_t pid) {
   std::size_t count = 0;
   std::error_code ignored;
-  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(
-           "/proc/" + std::to_string(pid) + "/fd", ignored)) {
+  for ([[maybe_unused]] const auto& entry :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd", ignored)) {
     ++count;
   }
   return count;

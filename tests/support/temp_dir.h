@@ -12,7 +12,8 @@ namespace clusterd::test {
 class TempDir {
  public:
   TempDir() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "clusterd-test-XXXXXX").string();
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "clusterd-test-XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
     path_ = pattern;
   }

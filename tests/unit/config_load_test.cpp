@@ -4,13 +4,13 @@
 #include "tests/support/temp_dir.h"
 
 #include <doctest/doctest.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <random>
 #include <string>
+#include <sys/stat.h>
+#include <unistd.h>
 
 using namespace clusterd;
 using namespace clusterd::config;

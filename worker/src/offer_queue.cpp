@@ -2,10 +2,9 @@
 
 #include "common/fd_passing.h"
 
-#include <sys/eventfd.h>
-
 #include <span>
 #include <stdexcept>
+#include <sys/eventfd.h>
 
 namespace clusterd::detail {
 
@@ -28,7 +27,8 @@ OfferQueue::Received OfferQueue::receive() {
   }
   next_sequence_ += header.count;
   for (std::uint32_t at = 0; at < received->fds.size() && at < header.count; ++at) {
-    queue_.push_back({std::move(received->fds[at]), message.offers[at], header.first_sequence + at});
+    queue_.push_back(
+        {std::move(received->fds[at]), message.offers[at], header.first_sequence + at});
   }
   if (received->fds.size() >= header.count) return Received::offers;
   refused_from_ = header.first_sequence + static_cast<std::uint32_t>(received->fds.size());

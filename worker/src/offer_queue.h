@@ -22,7 +22,9 @@ struct Offered {
 class OfferQueue {
  public:
   OfferQueue(UniqueFd socket, UniqueFd wake_master, std::shared_ptr<Tally> tally)
-      : socket_(std::move(socket)), wake_master_(std::move(wake_master)), tally_(std::move(tally)) {}
+      : socket_(std::move(socket)),
+        wake_master_(std::move(wake_master)),
+        tally_(std::move(tally)) {}
 
   [[nodiscard]] int fd() const { return socket_.get(); }
 

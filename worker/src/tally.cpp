@@ -1,10 +1,9 @@
 #include "worker/src/tally.h"
 
-#include <sys/eventfd.h>
-#include <sys/mman.h>
-
 #include <cerrno>
 #include <new>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <system_error>
 
 namespace clusterd::detail {

@@ -1,4 +1,5 @@
 #include "clusterd/worker.hpp"
+
 #include "worker/src/worker_state.h"
 
 #include <utility>

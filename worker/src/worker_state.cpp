@@ -2,15 +2,14 @@
 
 #include "common/address.h"
 
+#include <algorithm>
+#include <cerrno>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdexcept>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <stdexcept>
 #include <system_error>
 
 namespace clusterd::detail {
@@ -26,7 +25,9 @@ constexpr std::uint64_t kIndex = 0xFFFF'FFFFULL;
 
 constexpr int kOwnBacklog = 4096;
 
-[[noreturn]] void raise(const Error& error) { throw std::runtime_error("clusterd: " + error.message()); }
+[[noreturn]] void raise(const Error& error) {
+  throw std::runtime_error("clusterd: " + error.message());
+}
 
 template <typename T>
 T need(Result<T> result) {
@@ -107,7 +108,8 @@ void WorkerState::open_own(const Endpoint& endpoint, ListenerState& listener) {
   if (fd < 0) raise(errno_error("make a socket for " + endpoint.address));
   const int on = 1;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (::bind(fd, address.data(), address.size()) < 0) raise(errno_error("bind " + endpoint.address));
+  if (::bind(fd, address.data(), address.size()) < 0)
+    raise(errno_error("bind " + endpoint.address));
   if (::listen(fd, kOwnBacklog) < 0) raise(errno_error("listen on " + endpoint.address));
   sockaddr_storage real{};
   socklen_t length = sizeof real;
@@ -236,7 +238,8 @@ void WorkerState::arm(ListenerState& listener, bool wanted) {
   const auto at = std::find_if(listeners.begin(), listeners.end(), same) - listeners.begin();
   // EPOLLEXCLUSIVE: one connection wakes one worker, not all of them.
   const std::uint32_t exclusive = managed ? static_cast<std::uint32_t>(EPOLLEXCLUSIVE) : 0U;
-  add_to_epoll(listener.socket.get(), EPOLLIN | exclusive, kListener | static_cast<std::uint64_t>(at));
+  add_to_epoll(listener.socket.get(), EPOLLIN | exclusive,
+               kListener | static_cast<std::uint64_t>(at));
 }
 
 void WorkerState::read_offers(bool wanted) {
@@ -282,7 +285,8 @@ void WorkerState::add_to_epoll(int fd, std::uint32_t events, std::uint64_t data)
   epoll_event event{};
   event.events = events;
   event.data.u64 = data;
-  if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &event) < 0) raise(errno_error("watch a descriptor"));
+  if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &event) < 0)
+    raise(errno_error("watch a descriptor"));
 }
 
 ListenerState* WorkerState::by_index(std::uint32_t index) {

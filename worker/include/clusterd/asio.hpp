@@ -2,9 +2,6 @@
 
 #include "clusterd/worker.hpp"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <boost/asio.hpp>
 
 #include <cerrno>
@@ -14,6 +11,8 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <sys/eventfd.h>
+#include <unistd.h>
 #include <utility>
 
 /// The worker library for Boost.Asio: an acceptor whose async_accept is that of Asio's own, so that
@@ -42,20 +41,18 @@ class holding_executor {
       : inner_(std::move(inner)), hold_(std::move(hold)) {}
 
   template <typename Property>
-  auto query(const Property& property) const -> decltype(net::query(std::declval<const Inner&>(),
-                                                                    property)) {
+  auto query(const Property& property) const
+      -> decltype(net::query(std::declval<const Inner&>(), property)) {
     return net::query(inner_, property);
   }
   template <typename Property>
-  auto require(const Property& property) const
-      -> holding_executor<std::decay_t<decltype(net::require(std::declval<const Inner&>(),
-                                                             property))>> {
+  auto require(const Property& property) const -> holding_executor<
+      std::decay_t<decltype(net::require(std::declval<const Inner&>(), property))>> {
     return {net::require(inner_, property), hold_};
   }
   template <typename Property>
-  auto prefer(const Property& property) const
-      -> holding_executor<std::decay_t<decltype(net::prefer(std::declval<const Inner&>(),
-                                                            property))>> {
+  auto prefer(const Property& property) const -> holding_executor<
+      std::decay_t<decltype(net::prefer(std::declval<const Inner&>(), property))>> {
     return {net::prefer(inner_, property), hold_};
   }
   template <typename Function>
@@ -127,8 +124,8 @@ class acceptor {
     auto work = boost::asio::make_work_guard(
         boost::asio::get_associated_executor(handler, io_.get_executor()));
     // std::function wants to copy; the handler may only be movable.
-    auto shared = std::make_shared<std::pair<Handler, decltype(work)>>(std::move(handler),
-                                                                      std::move(work));
+    auto shared =
+        std::make_shared<std::pair<Handler, decltype(work)>>(std::move(handler), std::move(work));
     worker_.want(listener_, [this, shared](Connection connection) {
       boost::system::error_code error;
       socket_type socket = adopt(std::move(connection), error);
@@ -143,8 +140,8 @@ class acceptor {
   socket_type adopt(Connection connection, boost::system::error_code& error) {
     const bool v6 = connection.peer().family == AF_INET6;
     Connection::Detached detached = connection.detach();
-    socket_type socket(detail::holding_executor(
-        io_.get_executor(), std::make_shared<Hold>(std::move(detached.hold))));
+    socket_type socket(detail::holding_executor(io_.get_executor(),
+                                                std::make_shared<Hold>(std::move(detached.hold))));
     socket.assign(v6 ? boost::asio::ip::tcp::v6() : boost::asio::ip::tcp::v4(), detached.fd, error);
     if (error) ::close(detached.fd);
     return socket;
