@@ -47,7 +47,7 @@ std::size_t NonblockingWriter::try_write(std::string_view bytes) {
   std::size_t done = 0;
   while (done < bytes.size()) {
     const std::string_view rest = bytes.substr(done);
-    if (!is_socket_ && !own_) {
+    if (!is_socket_ && !is_file_ && !own_) {
       // Not opened anew (another user's terminal): then a poll has to say that it will not block.
       pollfd ready{fd_, POLLOUT, 0};
       if (::poll(&ready, 1, 0) <= 0) break;

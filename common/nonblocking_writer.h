@@ -15,7 +15,7 @@ namespace clusterd {
 class NonblockingWriter {
  public:
   /// Writes where `fd` writes. The flag O_NONBLOCK belongs to the open file, which is shared with
-  /// the shell and everybody else on that terminal, so the file is opened anew.
+  /// the shell and everybody else on that terminal or pipe, so that is opened anew.
   explicit NonblockingWriter(int fd, std::size_t most_waiting = 256 * 1024);
 
   void write(std::string_view line);
@@ -34,6 +34,7 @@ class NonblockingWriter {
   UniqueFd own_;
   int fd_;
   bool is_socket_ = false;
+  bool is_file_ = false;
   std::size_t most_waiting_;
   std::string buffer_;
   std::uint64_t dropped_ = 0;

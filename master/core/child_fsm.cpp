@@ -70,7 +70,7 @@ void ChildFsm::on(Step& step, const AskedToLeave&) {
     case ChildState::spawned:
     case ChildState::online:
       // It holds no connection yet: there is nothing to finish.
-      terminate(step, "it is asked to leave before it was ready");
+      terminate(step, "it was asked to leave before it was ready");
       break;
     case ChildState::ready:
       state_ = ChildState::draining;
@@ -88,7 +88,7 @@ void ChildFsm::on(Step& step, const AskedToLeave&) {
 
 void ChildFsm::on(Step& step, const AskedToDie&) {
   asked_to_leave_ = true;
-  kill(step, "it is asked to die at once");
+  kill(step, "it was asked to die at once");
 }
 
 void ChildFsm::on(Step& step, const ChannelEnded&) {
@@ -118,7 +118,7 @@ void ChildFsm::on(Step& step, const ChildTimer& event) {
   if (event.id != timer_ || timer_ == TimerId{}) return;  // a timer of a state it has left
   switch (state_) {
     case ChildState::spawned:
-      terminate(step, "it said no hello within ready_timeout");
+      terminate(step, "it said no hello within ready_timeout (is it built with the worker library?)");
       break;
     case ChildState::online:
       terminate(step, "it was not ready within ready_timeout");

@@ -121,9 +121,10 @@ void Cluster::gone(Step& step, ChildId id, const ChildGone& gone) {
     const SlotOrder order =
         gone.planned ? slot.vacated_as_planned() : slot.vacated(step.now, ready_for, fresh_timer());
     if (state_ == ClusterState::starting && slot.deaths() >= kStartAttempts) {
-      stop(step,
-           {Outcome::Kind::never_started, to_string(id) + " ended before the cluster was ready, " +
-                                              std::to_string(slot.deaths()) + " times in a row"});
+      const std::string why = child.why.empty() ? "" : ", the last since " + child.why;
+      stop(step, {Outcome::Kind::never_started,
+                  to_string(id) + " ended before the cluster was ready: " +
+                      std::to_string(slot.deaths()) + " deaths in a row in its slot" + why});
       return;
     }
     obey(step, id.role, child.slot, order);

@@ -15,7 +15,7 @@ rlimit raise_open_files() {
 
 bool schedule_as_batch() {
   const sched_param priority{};
-  return ::sched_setscheduler(0, SCHED_BATCH | SCHED_RESET_ON_FORK, &priority) == 0;
+  return ::sched_setscheduler(0, SCHED_BATCH, &priority) == 0;
 }
 
 void ignore_sigpipe() {

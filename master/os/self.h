@@ -10,7 +10,7 @@ namespace clusterd::os {
 /// Raises the soft limit of open files to the hard one; gives the limit as it was, for children.
 [[nodiscard]] rlimit raise_open_files();
 
-/// SCHED_BATCH for this process alone (children start with the default policy): a master that is
+/// SCHED_BATCH for this process alone (spawn() gives children the default policy): a master that is
 /// woken then no longer pushes aside the process that woke it, so that connections come to it in
 /// batches. False if it was refused, which costs speed and nothing else.
 [[nodiscard]] bool schedule_as_batch();

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -76,6 +77,9 @@ bool arrange_descriptors(int channel) {
   if (::setpgid(0, 0) < 0) fail(pipe, Stage::process_group);
   if (::chdir(prepared.directory) < 0) fail(pipe, Stage::directory);
   if (!arrange_descriptors(channel)) fail(pipe, Stage::descriptors);
+  // SCHED_BATCH is the master's alone. The kernel's reset-on-fork resets only real-time policies.
+  const sched_param no_priority{};
+  ::sched_setscheduler(0, SCHED_OTHER, &no_priority);
   // We raised our own limit for the connections in our hands; a program that uses select(2) must
   // not inherit that. Lowering cannot fail.
   ::setrlimit(RLIMIT_NOFILE, &prepared.open_files);

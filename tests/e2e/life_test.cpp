@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <sched.h>
 #include <vector>
 
 using namespace clusterd::test;
@@ -307,6 +308,9 @@ TEST_CASE("a worker finds its place in the environment, and only the channel ope
     CHECK(env.find(line) != std::string::npos);
   }
   CHECK(env.find("NOTIFY_SOCKET") == std::string::npos);
+  // What makes the master fast is not for the workers.
+  CHECK(::sched_getscheduler(cluster.workers().front()) == SCHED_OTHER);
+  CHECK(::sched_getscheduler(cluster.master().pid()) == SCHED_BATCH);
   // 0 to 2, the channel, and what ls(1) itself has open to read the folder, which is 4.
   CHECK(read_file(dir.path("fds")) == "0\n1\n2\n3\n4\n");
 }

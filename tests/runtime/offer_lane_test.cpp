@@ -3,12 +3,6 @@
 #include "tests/support/eventually.h"
 #include "worker/src/offer_queue.h"
 
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <sys/eventfd.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -16,10 +10,15 @@
 #include <cerrno>
 #include <chrono>
 #include <deque>
+#include <fcntl.h>
 #include <map>
 #include <memory>
+#include <netinet/in.h>
 #include <optional>
 #include <random>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -410,3 +409,5 @@ TEST_CASE("a worker without room for all descriptors takes those that came, and 
   both.receive();
   CHECK(both.take() == Numbers{6, 7});
 }
+
+}  // namespace clusterd::runtime

@@ -212,7 +212,7 @@ TEST_CASE("a slot that loses three workers in a row ends the start") {
   const std::string why = stage.outcome()->why;
   CAPTURE(why);
   CHECK(why.find("worker 4") != std::string::npos);
-  CHECK(why.find("3 times") != std::string::npos);
+  CHECK(why.find("3 deaths in a row") != std::string::npos);
 }
 
 TEST_CASE("an agent that cannot be started ends the start before any worker") {
