@@ -29,6 +29,8 @@ class LineReader {
     return line;
   }
 
+  [[nodiscard]] std::size_t longest() const { return longest_; }
+
   /// What is left, after next() gave nothing, is longer than a line may be.
   [[nodiscard]] bool too_long() const { return buffer_.size() - start_ > longest_; }
 

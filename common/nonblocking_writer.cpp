@@ -1,5 +1,7 @@
 #include "common/nonblocking_writer.h"
 
+#include <climits>
+
 #include <cerrno>
 #include <fcntl.h>
 #include <poll.h>
@@ -46,11 +48,12 @@ bool NonblockingWriter::flush() {
 std::size_t NonblockingWriter::try_write(std::string_view bytes) {
   std::size_t done = 0;
   while (done < bytes.size()) {
-    const std::string_view rest = bytes.substr(done);
+    std::string_view rest = bytes.substr(done);
     if (!is_socket_ && !is_file_ && !own_) {
       // Not opened anew (another user's terminal): then a poll has to say that it will not block.
       pollfd ready{fd_, POLLOUT, 0};
       if (::poll(&ready, 1, 0) <= 0) break;
+      rest = rest.substr(0, PIPE_BUF);  // so much a pipe that is ready takes without blocking
     }
     const ssize_t n = is_socket_
                           ? ::send(fd_, rest.data(), rest.size(), MSG_DONTWAIT | MSG_NOSIGNAL)

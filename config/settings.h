@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,8 +13,10 @@ namespace clusterd::config {
 
 /// Which worker gets a new connection.
 enum class Policy : std::uint8_t {
-  round_robin,  ///< the master accepts and hands connections out in strict rotation
-  accept_race,  ///< the workers accept on the shared listening socket
+  round_robin,        ///< the master accepts and hands connections out in strict rotation
+  accept_race,        ///< the workers accept on the shared socket
+  least_connections,  ///< the master accepts, and the worker with the fewest open ones gets it
+  sticky,             ///< the master accepts, and a client address keeps its worker
 };
 
 /// How the master and a worker talk.
@@ -23,12 +26,28 @@ enum class Protocol : std::uint8_t {
 
 enum class LogLevel : std::uint8_t { trace, debug, info, warn, error, off };
 
+/// The scheduling policy of a worker.
+enum class Sched : std::uint8_t { other, batch };
+
 /// [[listen]]
 struct Listen {
+  enum class Kind : std::uint8_t { tcp, unix_socket, udp };
+
   std::string name;  ///< default: the address as written
-  Address address;
+  Kind kind = Kind::tcp;
+  Address address;   ///< tcp and udp
+  std::string path;  ///< unix_socket: absolute
   Policy policy = Policy::round_robin;
   int backlog = 4096;
+  Duration queue_timeout = std::chrono::seconds(30);  ///< zero: connections wait for ever
+  // tcp
+  bool nodelay = true;
+  Duration defer_accept = Duration::zero();  ///< zero: off
+  bool v6only = true;                        ///< tcp and udp, of an IPv6 address
+  // unix_socket
+  unsigned mode = 0660;
+  std::string owner;  ///< a user's name or number; empty: the master's
+  std::string group;  ///< a group's name or number; empty: the master's
 };
 
 /// [worker]
@@ -41,7 +60,13 @@ struct Worker {
   Duration drain_timeout = std::chrono::seconds(5);
   Duration kill_timeout = std::chrono::seconds(5);
   Duration stall_timeout = std::chrono::seconds(1);
-  std::uint32_t max_pending = 16;  ///< 1..1024 untaken connections a worker may hold
+  std::uint32_t max_pending = 16;     ///< 1..1024 untaken connections a worker may hold
+  std::uint32_t max_connections = 0;  ///< open connections a worker may hold; 0: no limit
+  Sched sched = Sched::other;
+  std::string cwd;                      ///< absolute; default: Settings::directory
+  std::optional<unsigned> umask;        ///< empty, as the next two: as clusterd's own
+  std::optional<std::uint64_t> nofile;  ///< both limits of RLIMIT_NOFILE
+  std::optional<int> nice;              ///< -20..19
 };
 
 /// [restart]
@@ -63,7 +88,7 @@ struct Log {
 /// Everything an operator may say in app.conf, checked, with the defaults filled in.
 struct Settings {
   std::string file;            ///< real path of app.conf
-  std::string directory;       ///< its folder: relative paths start here, workers run here
+  std::string directory;       ///< its folder: relative paths start here
   std::string name;            ///< default: the file's stem
   std::uint32_t workers = 1;   ///< resolved
   std::string workers_reason;  ///< why that many, if "auto" was said; else empty

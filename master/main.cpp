@@ -2,6 +2,7 @@
 #include "common/environment.h"
 #include "config/command_line.h"
 #include "master/ctl/verbs.h"
+#include "master/os/self.h"
 #include "master/start.h"
 
 #include <cstdio>
@@ -11,6 +12,7 @@
 namespace {
 
 constexpr int kExitOurBug = 70;
+constexpr int kExitSystem = 71;
 
 struct Run {
   int operator()(const clusterd::config::StartCommand& command) const {
@@ -35,6 +37,7 @@ struct Run {
 
 int main(int argc, char** argv) {
   try {
+    if (!clusterd::os::open_standard_descriptors()) return kExitSystem;
     if (argc == 1 && std::string_view(argv[0]).starts_with(clusterd::kAgentTitle)) {
       return clusterd::agent::run_builtin_agent();
     }

@@ -118,7 +118,8 @@ void ChildFsm::on(Step& step, const ChildTimer& event) {
   if (event.id != timer_ || timer_ == TimerId{}) return;  // a timer of a state it has left
   switch (state_) {
     case ChildState::spawned:
-      terminate(step, "it said no hello within ready_timeout (is it built with the worker library?)");
+      terminate(step,
+                "it said no hello within ready_timeout (is it built with the worker library?)");
       break;
     case ChildState::online:
       terminate(step, "it was not ready within ready_timeout");

@@ -37,7 +37,7 @@ std::optional<std::uint32_t> OfferLedger::claim(std::uint32_t taken, TimePoint n
 std::uint32_t OfferLedger::revoke() {
   const std::uint32_t back = pending();
   taken_ = sent_;  // the next offer's number is `sent`, whoever serves those in between
-  if (state_ != State::ended) state_ = State::revoked;
+  if (back > 0 && state_ != State::ended) state_ = State::revoked;
   return back;
 }
 

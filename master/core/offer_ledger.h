@@ -53,8 +53,8 @@ class OfferLedger {
   /// than was sent, or less than it said before).
   [[nodiscard]] std::optional<std::uint32_t> claim(std::uint32_t taken, TimePoint now);
 
-  /// All offers not taken are the master's again. Call claim() first with what the worker had
-  /// taken at the moment of revoking. Gives how many came back.
+  /// All offers not taken are the master's again; if there are none, nothing changes. Call claim()
+  /// first with what the worker had taken at the moment of revoking. Gives how many came back.
   [[nodiscard]] std::uint32_t revoke();
 
   /// The worker says that it threw away everything before `sequence`. True if that reopened it.

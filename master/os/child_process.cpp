@@ -2,6 +2,7 @@
 
 #include "master/os/pidfd.h"
 
+#include <cerrno>
 #include <csignal>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,7 +28,9 @@ ChildProcess::~ChildProcess() {
   if (!spawned_.pidfd) return;  // reaped, or moved from
   kill();
   siginfo_t info{};
-  ::waitid(kPidFd, static_cast<id_t>(spawned_.pidfd.get()), &info, WEXITED);
+  const auto id = static_cast<id_t>(spawned_.pidfd.get());
+  while (::waitid(kPidFd, id, &info, WEXITED) < 0 && errno == EINTR) {
+  }
 }
 
 void ChildProcess::terminate() const {
@@ -35,6 +38,7 @@ void ChildProcess::terminate() const {
 }
 
 void ChildProcess::kill() const {
+  if (!spawned_.pidfd) return;  // reaped: the numbers may be others' by now
   ::pidfd_send_signal(spawned_.pidfd.get(), SIGKILL, nullptr, 0);
   // The leader is not reaped yet, so its number, which is the group's, is still its own.
   ::kill(-spawned_.pid, SIGKILL);

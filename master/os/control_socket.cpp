@@ -70,6 +70,17 @@ Result<UniqueFd> lock_folder(const std::string& folder) {
   return fd;
 }
 
+Result<UniqueFd> connect_to(const std::string& path, int flags) {
+  const auto address = to_sockaddr(path);
+  if (!address) return address.error();
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
+  if (!fd) return errno_error("make a socket");
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(sockaddr_un)) < 0) {
+    return errno_error("connect to " + path);
+  }
+  return fd;
+}
+
 /// Makes room at `path`, or says who is there.
 Result<void> clear_the_way(const std::string& path) {
   struct stat status{};
@@ -80,12 +91,16 @@ Result<void> clear_the_way(const std::string& path) {
   if (!S_ISSOCK(status.st_mode)) {
     return make_error(path + " exists and is not a socket; move it away");
   }
-  auto living = connect_control(path);
+  auto living = connect_to(path, SOCK_NONBLOCK);
   if (living) {
     const auto peer = peer_of(living->get());
     return Error{std::make_error_code(std::errc::address_in_use),
                  "another master is running at " + path +
                      (peer ? " (pid " + std::to_string(peer->pid) + ")" : "")};
+  }
+  if (living.error().code == std::errc::resource_unavailable_try_again) {
+    return Error{std::make_error_code(std::errc::address_in_use),
+                 "another master is running at " + path + ", and does not answer"};
   }
   if (living.error().code != std::errc::connection_refused) return living.error();
   if (status.st_uid != ::geteuid()) return make_error(path + " is another user's dead socket");
@@ -136,16 +151,7 @@ ControlSocket::~ControlSocket() {
   if (status.st_dev == device_ && status.st_ino == inode_) ::unlink(path_.c_str());
 }
 
-Result<UniqueFd> connect_control(const std::string& path) {
-  const auto address = to_sockaddr(path);
-  if (!address) return address.error();
-  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!fd) return errno_error("make a socket");
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(sockaddr_un)) < 0) {
-    return errno_error("connect to " + path);
-  }
-  return fd;
-}
+Result<UniqueFd> connect_control(const std::string& path) { return connect_to(path, 0); }
 
 std::optional<PeerProcess> peer_of(int socket) {
   ucred credentials{};

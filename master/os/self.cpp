@@ -1,7 +1,9 @@
 #include "master/os/self.h"
 
 #include <csignal>
+#include <fcntl.h>
 #include <sched.h>
+#include <unistd.h>
 
 namespace clusterd::os {
 
@@ -16,6 +18,17 @@ rlimit raise_open_files() {
 bool schedule_as_batch() {
   const sched_param priority{};
   return ::sched_setscheduler(0, SCHED_BATCH, &priority) == 0;
+}
+
+bool open_standard_descriptors() {
+  for (;;) {
+    // The lowest free number is given, so this fills the gaps in order.
+    const int fd = ::open("/dev/null", O_RDWR);
+    if (fd < 0) return false;
+    if (fd <= STDERR_FILENO) continue;
+    ::close(fd);
+    return true;
+  }
 }
 
 void ignore_sigpipe() {

@@ -15,6 +15,10 @@ namespace clusterd::os {
 /// batches. False if it was refused, which costs speed and nothing else.
 [[nodiscard]] bool schedule_as_batch();
 
+/// Opens /dev/null where stdin, stdout or stderr is closed. Otherwise the next socket would get
+/// that number, and be printed into. False if that is not possible.
+[[nodiscard]] bool open_standard_descriptors();
+
 /// A peer that is gone must be an error of the write, not the end of the master.
 void ignore_sigpipe();
 

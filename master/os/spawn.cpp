@@ -53,13 +53,13 @@ void reset_signals() {
 
 /// Puts the channel on kChannelFd and null on stdin; marks everything above close-on-exec.
 bool arrange_descriptors(int channel) {
-  const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (null < 0 || ::dup2(null, STDIN_FILENO) < 0) return false;
   if (channel == kChannelFd) {
     if (::fcntl(channel, F_SETFD, 0) < 0) return false;
   } else if (::dup2(channel, kChannelFd) < 0) {
     return false;
   }
+  const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (null < 0 || ::dup2(null, STDIN_FILENO) < 0) return false;
   // All of ours are born close-on-exec. This is for those that we inherited from who started us.
   ::syscall(SYS_close_range, kChannelFd + 1U, ~0U, CLOSE_RANGE_CLOEXEC);
   return true;

@@ -12,6 +12,13 @@ using boost::asio::posix::stream_descriptor;
 
 constexpr std::size_t kMostUnread = 1024 * 1024;
 constexpr std::size_t kReadAtOnce = 64 * 1024;
+constexpr auto kRetry = std::chrono::milliseconds(5);
+
+/// Too many descriptors in flight for this user, or too little memory.
+bool passes(const std::error_code& code) {
+  return code == std::errc::no_buffer_space || code == std::errc::not_enough_memory ||
+         code == std::error_code(ETOOMANYREFS, std::system_category());
+}
 
 }  // namespace
 
@@ -23,7 +30,7 @@ std::shared_ptr<Channel> Channel::open(boost::asio::io_context& io, UniqueFd fd,
 }
 
 Channel::Channel(boost::asio::io_context& io, UniqueFd fd, std::size_t longest_line, Events events)
-    : socket_(io, fd.release()), lines_(longest_line), events_(std::move(events)) {}
+    : socket_(io, fd.release()), retry_(io), lines_(longest_line), events_(std::move(events)) {}
 
 void Channel::send(std::string line, std::vector<UniqueFd> fds) {
   if (!socket_.is_open()) return;
@@ -44,6 +51,7 @@ void Channel::end() {
 void Channel::close() {
   boost::system::error_code ignored;
   socket_.close(ignored);
+  retry_.cancel();
   outgoing_.clear();
 }
 
@@ -73,6 +81,7 @@ void Channel::read() {
   if (got <= 0) return events_.ended();
   lines_.add({buffer, static_cast<std::size_t>(got)});
   while (const auto line = lines_.next()) {
+    if (line->size() > lines_.longest()) return fail("a line that is too long");
     events_.line(*line);
     if (!socket_.is_open()) return;
   }
@@ -88,6 +97,7 @@ void Channel::write() {
     const auto sent = send_with_fds(socket_.native_handle(), next.bytes, fds);
     if (!sent) {
       if (sent.error().code == std::errc::resource_unavailable_try_again) return wait_writable();
+      if (passes(sent.error().code)) return write_later();
       // The peer is gone; reading says so too, in its turn. What was queued is of no use.
       outgoing_.clear();
       outgoing_bytes_ = 0;
@@ -99,6 +109,16 @@ void Channel::write() {
     if (next.bytes.empty()) outgoing_.pop_front();
   }
   if (ending_) end();
+}
+
+/// There is room, but not for what goes with the bytes: nothing will wake us.
+void Channel::write_later() {
+  waits_writable_ = true;
+  retry_.expires_after(kRetry);
+  retry_.async_wait([self = shared_from_this()](boost::system::error_code error) {
+    self->waits_writable_ = false;
+    if (!error && self->socket_.is_open()) self->write();
+  });
 }
 
 void Channel::fail(std::string how) {

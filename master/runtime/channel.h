@@ -5,6 +5,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include <deque>
 #include <functional>
@@ -51,9 +52,11 @@ class Channel : public std::enable_shared_from_this<Channel> {
   void wait_writable();
   void read();
   void write();
+  void write_later();
   void fail(std::string how);
 
   boost::asio::posix::stream_descriptor socket_;
+  boost::asio::steady_timer retry_;
   LineReader lines_;
   Events events_;
   std::deque<Outgoing> outgoing_;

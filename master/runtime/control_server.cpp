@@ -2,6 +2,9 @@
 
 #include "common/json.h"
 
+#include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,6 +14,7 @@ namespace {
 constexpr std::size_t kMostClients = 16;
 constexpr std::size_t kLongestRequest = 4096;
 constexpr auto kPatience = std::chrono::seconds(10);
+constexpr auto kPause = std::chrono::milliseconds(100);
 
 std::string refusal(std::string_view why) {
   JsonWriter json;
@@ -23,7 +27,8 @@ std::string refusal(std::string_view why) {
 ControlServer::ControlServer(boost::asio::io_context& io, os::ControlSocket socket, Answer answer)
     : io_(io),
       socket_(std::move(socket)),
-      acceptor_(io, ::dup(socket_.fd())),
+      acceptor_(io, ::fcntl(socket_.fd(), F_DUPFD_CLOEXEC, 0)),
+      pause_(io),
       answer_(std::move(answer)) {
   wait();
 }
@@ -32,21 +37,35 @@ void ControlServer::wait() {
   acceptor_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                        [this](boost::system::error_code error) {
                          if (error) return;
-                         accept_all();
-                         wait();
+                         if (accept_all()) return wait();
+                         // Out of descriptors: the same connection would wake us again at once.
+                         pause_.expires_after(kPause);
+                         pause_.async_wait([this](boost::system::error_code stopped) {
+                           if (!stopped) wait();
+                         });
                        });
 }
 
-void ControlServer::accept_all() {
+/// False if there may be more that cannot be accepted now.
+bool ControlServer::accept_all() {
   for (std::size_t budget = kMostClients; budget > 0; --budget) {
     UniqueFd fd(::accept4(socket_.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (!fd) return;
+    if (!fd) return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED;
     const auto peer = os::peer_of(fd.get());
     if (!peer || (peer->uid != 0 && peer->uid != ::geteuid())) continue;
-    // The one who has waited longest for its own next line makes room.
-    if (clients_.size() >= kMostClients) drop(clients_.begin()->first);
+    if (clients_.size() >= kMostClients) drop(most_silent());
     serve(std::move(fd));
   }
+  return true;
+}
+
+/// The client whose patience ends first has said nothing for longest.
+std::uint64_t ControlServer::most_silent() const {
+  return std::min_element(clients_.begin(), clients_.end(),
+                          [](const auto& a, const auto& b) {
+                            return a.second.patience->expiry() < b.second.patience->expiry();
+                          })
+      ->first;
 }
 
 void ControlServer::serve(UniqueFd fd) {

@@ -33,7 +33,8 @@ class ControlServer {
   };
 
   void wait();
-  void accept_all();
+  [[nodiscard]] bool accept_all();
+  [[nodiscard]] std::uint64_t most_silent() const;
   void serve(UniqueFd fd);
   void on_line(std::uint64_t id, std::string_view line);
   void be_patient(std::uint64_t id);
@@ -42,6 +43,7 @@ class ControlServer {
   boost::asio::io_context& io_;
   os::ControlSocket socket_;
   boost::asio::posix::stream_descriptor acceptor_;
+  boost::asio::steady_timer pause_;
   Answer answer_;
   std::map<std::uint64_t, Client> clients_;
   std::uint64_t next_id_ = 1;

@@ -211,9 +211,13 @@ void Dispatcher::send_all(TimePoint now) {
 /// At the stop: nothing waits any more, so the workers are told, in band, that there will be no
 /// more.
 void Dispatcher::end_the_leaving() {
-  if (!stopping_ || !waiting_.empty()) return;
+  if (!stopping_) return;
   for (Member* member : by_seat_) {
     if (member == nullptr || !member->leaving) continue;
+    if (std::any_of(waiting_.begin(), waiting_.end(), [member](const Accepted& one) {
+          return std::count(member->serves.begin(), member->serves.end(), one.offer.listener) > 0;
+        }))
+      continue;
     member->leaving = false;
     ledger(*member).end();
     member->lane.end();

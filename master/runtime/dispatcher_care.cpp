@@ -56,7 +56,7 @@ void Dispatcher::take_back(Member& member, TimePoint now) {
 
 void Dispatcher::break_off(Member& member, std::string how) {
   member.broken = true;
-  ledger(member).end();
+  if (member.seat) ledger(member).end();
   // Not from here: the answer changes the members that a turn is walking over.
   boost::asio::post(io_, [this, child = member.child, how = std::move(how)] {
     events_.broke_protocol(child, how);

@@ -50,6 +50,7 @@ void Dispatcher::enter_rotation(ChildId child) {
   Member& member = *found->second;
   member.seat = balancer_.join(options_.window);
   member.in_rotation = true;
+  if (member.broken) ledger(member).end();
   const auto index = static_cast<std::size_t>(*member.seat);
   if (by_seat_.size() <= index) by_seat_.resize(index + 1);
   by_seat_[index] = &member;
@@ -77,7 +78,7 @@ void Dispatcher::leave_rotation(ChildId child) {
 
 void Dispatcher::refuse(ChildId child) {
   const auto found = members_.find(child);
-  if (found == members_.end() || !found->second->in_rotation) return;
+  if (found == members_.end() || !found->second->seat) return;
   take_back(*found->second, Clock::now());
   found->second->closed_until = Clock::now() + kPause;
   turn_after_pause();
@@ -97,6 +98,8 @@ void Dispatcher::forget(ChildId child) {
   for (std::size_t index = 0; index < core::kMaxListeners; ++index) {
     sources_[index].raced += member.lane.page().accepted[index].load(std::memory_order_relaxed);
   }
+  // A grandchild may hold a copy of the eventfd, and then closing ours would not take it out.
+  ::epoll_ctl(epoll_.native_handle(), EPOLL_CTL_DEL, member.lane.wake_fd(), nullptr);
   members_.erase(found);
   turn();
 }

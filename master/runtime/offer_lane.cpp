@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
@@ -29,8 +30,8 @@ Result<OfferLane> OfferLane::create(std::uint32_t window) {
   UniqueFd theirs(ends[1]);
   UniqueFd wake(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!wake) return errno_error("make an eventfd");
-  UniqueFd page_fd(::dup(page->fd()));
-  UniqueFd wake_copy(::dup(wake.get()));
+  UniqueFd page_fd(::fcntl(page->fd(), F_DUPFD_CLOEXEC, 0));
+  UniqueFd wake_copy(::fcntl(wake.get(), F_DUPFD_CLOEXEC, 0));
   if (!page_fd || !wake_copy) return errno_error("copy a descriptor");
   page->close_fd();
   return OfferLane(std::move(*page), std::move(ours), std::move(wake),
@@ -113,6 +114,8 @@ bool OfferLane::revoke(core::OfferLedger& ledger, TimePoint now, std::deque<Acce
     window = Window::unpack(word);
     window.limit = window.taken;
   } while (!page_->window.compare_exchange_weak(word, window.pack()) && ++tries < kMostTries);
+  // Those that were never sent it cannot throw away either: they count as never offered.
+  ledger.withdraw(static_cast<std::uint32_t>(unsent_));
   // From here on the worker can take nothing more, so what it has taken is final.
   const auto freed = ledger.claim(window.taken, now);
   if (freed) close_copies(*freed);

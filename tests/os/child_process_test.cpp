@@ -94,8 +94,8 @@ pid_t fork_a_master(int out) {
   const auto spawned = spawn(spec);
   if (!spawned.has_value()) ::_exit(1);
   // Only from exec on is it a program of its own.
-  char byte = 0;
-  while (::read(spawned->failure.get(), &byte, 1) != 0) ::poll(nullptr, 0, 1);
+  pollfd closed{spawned->failure.get(), POLLIN, 0};
+  ::poll(&closed, 1, -1);
   if (::write(out, &spawned->pid, sizeof spawned->pid) < 0) ::_exit(1);
   for (;;) ::pause();
 }

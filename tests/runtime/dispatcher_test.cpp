@@ -375,16 +375,17 @@ TEST_CASE("a worker that leaves and is the only one finishes what it was offered
   CHECK(bench.listeners[0].waiting() == 1);
 }
 
-TEST_CASE("what a worker refuses goes to others, and it is left alone for a moment") {
+TEST_CASE("what a worker refuses goes to others, until it has thrown its copies away") {
   Bench bench;
   Worker& refuses = bench.enter(1);
   Worker& other = bench.enter(2);
   bench.offer(0, 6);
   CHECK(refuses.take(1) == Numbers{0});
   bench.dispatcher->refuse(refuses.child());
-  refuses.queue().revoked();
   bench.offer(6, 2);
   CHECK(sorted(other.take(), {}) == numbers(1, 7));
+
+  refuses.queue().revoked();
   CHECK(refuses.take().empty());
   CHECK(bench.comes([&] {
     bench.offer(static_cast<std::uint32_t>(bench.clients.size()), 1);
@@ -467,7 +468,8 @@ TEST_CASE("where descriptors run out accepting pauses, and goes on") {
   const bool at_rest = bench.io.poll() == 0;
   ::setrlimit(RLIMIT_NOFILE, &before);
   CHECK(at_rest);
-  CHECK(bench.failures == std::vector{std::make_error_code(std::errc::too_many_files_open)});
+  REQUIRE_FALSE(bench.failures.empty());
+  CHECK(bench.failures.front() == std::errc::too_many_files_open);
   CHECK(bench.listeners[0].waiting() == 3);
   CHECK(bench.take_all(worker, 3) == numbers(0, 3));
 }

@@ -1,0 +1,96 @@
+// Any text as app.conf: it has mistakes that can be shown, or all settings are within their limits.
+#include "common/handoff.h"
+#include "config/parse.h"
+#include "config/words.h"
+#include "tests/fuzz/fuzz.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+namespace clusterd::fuzz {
+namespace {
+
+using config::Settings;
+
+constexpr std::size_t kLongestSocket = 107;
+
+std::string why_not_executable(const std::string& path) {
+  must(path.starts_with('/'), "only an absolute path is looked at");
+  return path.ends_with("web") ? "" : "No such file or directory";
+}
+
+config::Surroundings surroundings() {
+  config::Surroundings around;
+  around.file = "/etc/shop/shop.conf";
+  around.path = "/usr/bin::bin:/usr/local/bin/";
+  around.cpus = 3;
+  around.cpus_reason = "3 CPUs";
+  around.control_root = "/run/clusterd";
+  around.why_not_executable = &why_not_executable;
+  return around;
+}
+
+bool is_between(auto value, auto low, auto high) { return low <= value && value <= high; }
+
+void must_be_shown(const config::Mistakes& mistakes, const std::string& text) {
+  const auto lines = std::count(text.begin(), text.end(), '\n') + 1;
+  must(!mistakes.empty(), "what is refused has a mistake");
+  int last = 0;
+  for (const config::Mistake& mistake : mistakes) {
+    must(is_between(mistake.line, last, lines), "mistakes are in order of line");
+    last = mistake.line;
+    must(!mistake.what.empty(), "a mistake says what is wrong");
+    must(config::escaped(mistake.what) == mistake.what, "a mistake is one line");
+  }
+}
+
+void must_be_good(const config::Worker& worker) {
+  must(!worker.command.empty(), "there is a command");
+  for (const std::string& word : worker.command) {
+    must(!word.empty() && word.find('\0') == std::string::npos, "a word can be an argument");
+  }
+  must(why_not_executable(worker.program).empty(), "the program can be run");
+  for (const auto& [name, value] : worker.env) {
+    must(config::is_variable_name(name) && !name.starts_with("CLUSTERD_"), "a variable has a name");
+    must(value.find('\0') == std::string::npos, "a variable can be set");
+  }
+  for (const Duration timeout : {worker.ready_timeout, worker.kill_timeout}) {
+    must(is_between(timeout, Duration(1), Duration(config::kLongest)), "a timeout is sensible");
+  }
+  for (const Duration timeout : {worker.drain_timeout, worker.stall_timeout}) {
+    must(is_between(timeout, Duration(0), Duration(config::kLongest)), "a timeout is sensible");
+  }
+  must(is_between(worker.max_pending, 1U, 1024U), "max_pending is within its limits");
+}
+
+void must_be_good(const Settings& settings) {
+  must(config::is_cluster_name(settings.name), "the name is one");
+  must(is_between(settings.workers, 1U, 1024U), "workers is within its limits");
+  must(is_between(settings.listen.size(), std::size_t{1}, std::size_t{handoff::kMaxListeners}),
+       "there are as many listeners as the page has counters for");
+  std::set<std::string> names;
+  for (const config::Listen& listen : settings.listen) {
+    must(!listen.name.empty() && names.insert(listen.name).second, "a listener's name is its own");
+    must(is_between(listen.backlog, 1, 65535), "backlog is within its limits");
+  }
+  must_be_good(settings.worker);
+  must(is_between(settings.restart.backoff_first, Duration(1), settings.restart.backoff_max),
+       "the backoff grows");
+  const std::string& socket = settings.control.socket;
+  must(socket.starts_with('/') && socket.size() <= kLongestSocket, "the socket can be bound");
+}
+
+}  // namespace
+
+void try_input(std::string_view input) {
+  const std::string text(input);
+  const auto result = config::parse(text, surroundings());
+  if (const auto* mistakes = std::get_if<config::Mistakes>(&result)) {
+    must_be_shown(*mistakes, text);
+  } else {
+    must_be_good(std::get<Settings>(result));
+  }
+}
+
+}  // namespace clusterd::fuzz
