@@ -44,6 +44,9 @@ struct Page {
   /// that then takes or drops one clears it and writes the eventfd. A kept copy holds back FIN, so
   /// the master must not sleep through a take; under load it does not sleep, and nobody writes.
   alignas(64) std::atomic<std::uint32_t> want_wake;
+  /// Set by the master while the worker holds as many connections as it may: the next one that it
+  /// closes clears this and writes the eventfd.
+  std::atomic<std::uint32_t> want_room;
 
   /// Written by the worker only; all are claims.
   alignas(64) std::atomic<std::uint32_t> dropped;  ///< revoked offers before this are thrown away
@@ -80,6 +83,13 @@ struct Message {
     return sizeof(MessageHeader) + header.count * sizeof(Offer);
   }
 };
+
+/// A number for the client's address, without its port: connections of one client have the same.
+[[nodiscard]] inline std::uint64_t client_of(const Peer& peer) {
+  std::uint64_t halves[2];
+  std::memcpy(halves, peer.address, sizeof halves);
+  return halves[0] * 0x9E37'79B9'7F4A'7C15ULL ^ halves[1] ^ peer.family;
+}
 
 [[nodiscard]] inline Peer to_peer(const sockaddr_storage& address) {
   Peer peer;

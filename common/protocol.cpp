@@ -80,7 +80,8 @@ Result<FromMaster> decode_from_master(std::string_view line) {
     const auto fds = json.integer("fds");
     if (!version) return lacks(act, "version");
     if (!fds) return lacks(act, "fds");
-    return FromMaster{Welcome{*version, *fds, json.integer("drain_timeout_ms").value_or(0)}};
+    return FromMaster{Welcome{*version, *fds, json.integer("drain_timeout_ms").value_or(0),
+                              json.integer("max_connections").value_or(0)}};
   }
   if (act == "listening") {
     const auto ack = json.integer("ack");
@@ -122,7 +123,8 @@ std::string encode(const Welcome& message) {
   JsonWriter json = begin("welcome");
   json.member("version", message.version)
       .member("fds", message.fds)
-      .member("drain_timeout_ms", message.drain_timeout_ms);
+      .member("drain_timeout_ms", message.drain_timeout_ms)
+      .member("max_connections", message.max_connections);
   return end(json);
 }
 

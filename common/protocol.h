@@ -53,6 +53,7 @@ struct Welcome {
   std::int64_t version = kVersion;
   std::int64_t fds = 0;
   std::int64_t drain_timeout_ms = 0;  ///< how long a worker whose master died may go on
+  std::int64_t max_connections = 0;   ///< open ones it may hold; 0 = no limit
   friend bool operator==(const Welcome&, const Welcome&) = default;
 };
 /// Answers listen. In accept race the listening socket comes with it.

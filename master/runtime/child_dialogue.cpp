@@ -29,10 +29,11 @@ void Supervisor::on_message(ChildId id, const protocol::Hello& hello) {
     child.process.has_started();
     const auto drain = std::chrono::duration_cast<std::chrono::milliseconds>(
         settings_.worker.drain_timeout + settings_.worker.kill_timeout);
-    protocol::Welcome welcome{protocol::kVersion, 0, drain.count()};
+    protocol::Welcome welcome{protocol::kVersion, 0, drain.count(),
+                              settings_.worker.max_connections};
     std::vector<UniqueFd> fds;
     if (id.role == Role::worker) {
-      auto ends = dispatcher_.join(id);
+      auto ends = dispatcher_.join(id, cluster_.children().at(id).slot);
       if (!ends) return happened(id, core::BrokeProtocol{ends.error().message()});
       fds.push_back(std::move(ends->connections));
       fds.push_back(std::move(ends->page));

@@ -13,6 +13,7 @@ namespace {
 constexpr int kAcceptBudget = 64;    // connections a listener and turn, so that verbs get through
 constexpr std::size_t kSendAt = 16;  // connections a message: more only adds waiting
 constexpr unsigned kMostIdleWakes = 10'000;
+constexpr std::size_t kMostWaiting = 1024;  // sticky connections, in the master
 
 /// accept(2) gives the errors of the connection that it would have given, which say nothing about
 /// the listener. All others (EMFILE, ENFILE, ENOBUFS, ENOMEM...) would come again at once.
@@ -44,7 +45,8 @@ Dispatcher::Dispatcher(boost::asio::io_context& io, Options options, Events even
       epoll_(io, ::epoll_create1(EPOLL_CLOEXEC)),
       stall_timer_(io),
       retry_timer_(io),
-      pause_timer_(io) {
+      pause_timer_(io),
+      balancer_(options.max_connections) {
   wait();
 }
 
@@ -104,6 +106,7 @@ void Dispatcher::collect(TimePoint now) {
     if (member == nullptr) continue;
     collect_one(*member, now);
     check_dropped(*member, now);
+    balancer_.claim_active(*member->seat, member->lane.page().active.load());
   }
 }
 
@@ -130,20 +133,14 @@ void Dispatcher::place_waiting(TimePoint now) {
   for (std::size_t left = waiting_.size(); left > 0; --left) {
     Accepted connection = std::move(waiting_.front());
     waiting_.pop_front();
-    if (balancer_.anyone(connection.offer.listener)) {
-      hand_out(std::move(connection), now);
-    } else {
-      waiting_.push_back(std::move(connection));
-    }
+    hand_out(std::move(connection), now);
   }
 }
 
 /// True if there may be more to accept in another turn.
 bool Dispatcher::accept_from(core::ListenerIndex index, TimePoint now) {
-  const Source& source = sources_[index];
-  if (source.paused || !source.listener->is_open()) return false;
   for (int budget = kAcceptBudget; budget > 0; --budget) {
-    if (!balancer_.anyone(index)) return false;
+    if (!may_accept(index)) return false;
     auto connection = accept_one(index);
     if (!connection) return false;
     hand_out(std::move(*connection), now);
@@ -173,19 +170,32 @@ std::optional<Accepted> Dispatcher::accept_one(core::ListenerIndex index) {
   return std::nullopt;
 }
 
-/// Needs somebody with credit for the connection's listener.
-void Dispatcher::hand_out(Accepted connection, TimePoint now) {
-  const auto seat = balancer_.next(connection.offer.listener, now);
-  Member& member = *by_seat_[static_cast<std::size_t>(*seat)];
-  member.lane.add(std::move(connection));
-  if (member.lane.unsent() >= kSendAt) send(member);
+/// With nobody to take a connection it stays in the kernel's queue. A sticky one has to be accepted
+/// before it says whose it is, so some of those wait here for their worker.
+bool Dispatcher::may_accept(core::ListenerIndex index) const {
+  const Source& source = sources_[index];
+  if (source.paused || !source.listener->is_open()) return false;
+  if (source.policy != config::Policy::sticky) return balancer_.anyone(index);
+  return balancer_.served(index) && waiting_.size() < kMostWaiting;
 }
 
-void Dispatcher::send(Member& member) {
-  if (member.lane.unsent() == 0) return;
+/// To the worker whose it is, or to those that wait.
+void Dispatcher::hand_out(Accepted connection, TimePoint now) {
+  const core::ListenerIndex listener = connection.offer.listener;
+  const auto seat = balancer_.next(
+      {listener, sources_[listener].policy, handoff::client_of(connection.offer.peer)}, now);
+  if (!seat) return waiting_.push_back(std::move(connection));
+  Member& member = *by_seat_[static_cast<std::size_t>(*seat)];
+  member.lane.add(std::move(connection));
+  if (member.lane.unsent() >= kSendAt) (void)send(member);
+}
+
+/// False if connections came back.
+bool Dispatcher::send(Member& member) {
+  if (member.lane.unsent() == 0) return true;
   switch (member.lane.send(ledger(member), waiting_)) {
     case OfferLane::Sent::all:
-      break;
+      return true;
     case OfferLane::Sent::full:
       ledger(member).mark_full();
       retry_soon();
@@ -195,15 +205,17 @@ void Dispatcher::send(Member& member) {
       ledger(member).end();
       break;
   }
+  return false;
 }
 
 void Dispatcher::send_all(TimePoint now) {
   for (std::size_t pass = 0; pass <= by_seat_.size(); ++pass) {
+    bool all_sent = true;
     for (Member* member : by_seat_) {
-      if (member != nullptr) send(*member);
+      if (member != nullptr && !send(*member)) all_sent = false;
     }
+    if (all_sent) return;
     // What one could not be sent, another may take; each pass closes at least one lane.
-    if (waiting_.empty()) return;
     place_waiting(now);
   }
 }
@@ -220,6 +232,7 @@ void Dispatcher::end_the_leaving() {
       continue;
     member->leaving = false;
     ledger(*member).end();
+    balancer_.retire(*member->seat);
     member->lane.end();
   }
 }
@@ -227,8 +240,14 @@ void Dispatcher::end_the_leaving() {
 /// True if another turn is needed at once.
 bool Dispatcher::ask_for_wake(TimePoint now) {
   bool took = false;
+  bool found_room = false;
   for (Member* member : by_seat_) {
     if (member == nullptr) continue;
+    if (balancer_.at_limit(*member->seat)) {
+      member->lane.want_room();
+      balancer_.claim_active(*member->seat, member->lane.page().active.load());
+      if (!balancer_.at_limit(*member->seat)) found_room = true;
+    }
     const bool revoked = ledger(*member).state() == core::OfferLedger::State::revoked;
     if (ledger(*member).pending() == 0 && !revoked) continue;
     member->lane.want_wake(true);
@@ -236,18 +255,18 @@ bool Dispatcher::ask_for_wake(TimePoint now) {
     if (collect_one(*member, now)) took = true;
     if (revoked) check_dropped(*member, now);
   }
-  return took && !waiting_.empty();
+  return found_room || (took && !waiting_.empty());
 }
 
 void Dispatcher::arm_listeners() {
   for (const core::ListenerIndex index : handing_out_) {
     Source& source = sources_[index];
     if (!source.listener->is_open()) continue;
-    arm(source, index, !source.paused && balancer_.anyone(index));
+    arm(source, index, may_accept(index));
   }
 }
 
-/// With nobody to take a connection it stays in the kernel's queue: we do not even look.
+/// Not armed, we do not even look at the kernel's queue.
 void Dispatcher::arm(Source& source, core::ListenerIndex index, bool wanted) {
   if (source.armed == wanted) return;
   epoll_event event{};

@@ -27,7 +27,8 @@ class Dispatcher {
  public:
   struct Options {
     std::uint32_t window = 16;
-    Duration stall_timeout{};  ///< 0 = never
+    Duration stall_timeout{};           ///< 0 = never
+    std::uint32_t max_connections = 0;  ///< open ones a worker may hold; 0 = no limit
   };
   struct Events {
     /// It lied on its page or flooded its eventfd.
@@ -41,10 +42,11 @@ class Dispatcher {
   Dispatcher(boost::asio::io_context& io, Options options, Events events);
 
   /// `listener` must outlive the dispatcher. Accepting starts when a worker serves it.
-  [[nodiscard]] Result<void> add_listener(core::ListenerIndex index, os::Listener& listener);
+  [[nodiscard]] Result<void> add_listener(core::ListenerIndex index, os::Listener& listener,
+                                          config::Policy policy = config::Policy::round_robin);
 
   /// Makes the lane of a child that said hello.
-  [[nodiscard]] Result<OfferLane::WorkerEnds> join(ChildId child);
+  [[nodiscard]] Result<OfferLane::WorkerEnds> join(ChildId child, SlotId slot = {});
   /// The child serves the listener, once it is in the rotation.
   void serve(ChildId child, core::ListenerIndex listener);
   void enter_rotation(ChildId child);
@@ -73,6 +75,7 @@ class Dispatcher {
  private:
   struct Source {
     os::Listener* listener = nullptr;
+    config::Policy policy = config::Policy::round_robin;
     bool armed = false;
     bool paused = false;
     std::uint64_t accepted = 0;
@@ -80,6 +83,7 @@ class Dispatcher {
   };
   struct Member {
     ChildId child;
+    SlotId slot{};
     OfferLane lane;
     std::vector<core::ListenerIndex> serves{};
     std::optional<core::Balancer::Seat> seat{};
@@ -105,8 +109,9 @@ class Dispatcher {
   void place_waiting(TimePoint now);
   [[nodiscard]] std::optional<Accepted> accept_one(core::ListenerIndex index);
   [[nodiscard]] bool accept_from(core::ListenerIndex index, TimePoint now);
+  [[nodiscard]] bool may_accept(core::ListenerIndex index) const;
   void hand_out(Accepted connection, TimePoint now);
-  void send(Member& member);
+  bool send(Member& member);
   void send_all(TimePoint now);
   void end_the_leaving();
   [[nodiscard]] bool ask_for_wake(TimePoint now);

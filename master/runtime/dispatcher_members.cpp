@@ -6,18 +6,20 @@
 
 namespace clusterd::runtime {
 
-Result<void> Dispatcher::add_listener(core::ListenerIndex index, os::Listener& listener) {
+Result<void> Dispatcher::add_listener(core::ListenerIndex index, os::Listener& listener,
+                                      config::Policy policy) {
   epoll_event event{};
   event.data.u64 = index;  // not armed: nobody serves it yet
   if (::epoll_ctl(epoll_.native_handle(), EPOLL_CTL_ADD, listener.fd(), &event) < 0) {
     return errno_error("watch " + listener.address().text());
   }
   sources_[index].listener = &listener;
+  sources_[index].policy = policy;
   handing_out_.push_back(index);
   return {};
 }
 
-Result<OfferLane::WorkerEnds> Dispatcher::join(ChildId child) {
+Result<OfferLane::WorkerEnds> Dispatcher::join(ChildId child, SlotId slot) {
   auto lane = OfferLane::create(options_.window);
   if (!lane) return lane.error();
   epoll_event event{};
@@ -28,7 +30,7 @@ Result<OfferLane::WorkerEnds> Dispatcher::join(ChildId child) {
     return errno_error("watch an eventfd");
   }
   OfferLane::WorkerEnds ends = lane->take_worker_ends();
-  members_[child] = std::make_unique<Member>(Member{child, std::move(*lane)});
+  members_[child] = std::make_unique<Member>(Member{child, slot, std::move(*lane)});
   return ends;
 }
 
@@ -48,7 +50,7 @@ void Dispatcher::enter_rotation(ChildId child) {
   const auto found = members_.find(child);
   if (found == members_.end() || found->second->seat) return;
   Member& member = *found->second;
-  member.seat = balancer_.join(options_.window);
+  member.seat = balancer_.join(options_.window, member.slot);
   member.in_rotation = true;
   if (member.broken) ledger(member).end();
   const auto index = static_cast<std::size_t>(*member.seat);
@@ -70,6 +72,7 @@ void Dispatcher::leave_rotation(ChildId child) {
   } else {
     const bool others = balancer_.anyone_but(*member.seat);
     ledger(member).end();
+    balancer_.retire(*member.seat);
     if (others) take_back(member, Clock::now());
     member.lane.end();
   }
@@ -91,6 +94,7 @@ void Dispatcher::forget(ChildId child) {
   Member& member = *found->second;
   if (member.seat) {
     ledger(member).end();
+    balancer_.retire(*member.seat);
     take_back(member, Clock::now());
     by_seat_[static_cast<std::size_t>(*member.seat)] = nullptr;
     balancer_.leave(*member.seat);

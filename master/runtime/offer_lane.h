@@ -65,6 +65,9 @@ class OfferLane {
   /// Asks to be woken by the next take (true), or says that the master is awake (false).
   void want_wake(bool wanted);
 
+  /// Asks to be woken when the worker closes a connection.
+  void want_room() { page_->want_room.store(1); }
+
   [[nodiscard]] const handoff::Page& page() const { return *page_; }
 
  private:

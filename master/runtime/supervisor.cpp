@@ -49,7 +49,9 @@ Supervisor::Supervisor(const config::Settings& settings, std::vector<os::Listene
       timers_(io_, [this](core::TimerId id) { handle(core::TimerFired{id}); }),
       signals_(io_, SIGTERM, SIGINT, SIGQUIT),
       log_timer_(io_),
-      dispatcher_(io_, {settings.worker.max_pending, settings.worker.stall_timeout},
+      dispatcher_(io_,
+                  {settings.worker.max_pending, settings.worker.stall_timeout,
+                   settings.worker.max_connections},
                   {.broke_protocol =
                        [this](ChildId id, std::string how) {
                          happened(id, core::BrokeProtocol{std::move(how)});
@@ -68,8 +70,9 @@ Supervisor::Supervisor(const config::Settings& settings, std::vector<os::Listene
 core::Outcome Supervisor::run() {
   log::on_waiting([this] { keep_log_flowing(); });
   for (std::uint32_t index = 0; index < listeners_.size(); ++index) {
-    if (settings_.listen[index].policy != config::Policy::round_robin) continue;
-    if (auto added = dispatcher_.add_listener(index, listeners_[index]); !added) {
+    const config::Policy policy = settings_.listen[index].policy;
+    if (policy == config::Policy::accept_race) continue;
+    if (auto added = dispatcher_.add_listener(index, listeners_[index], policy); !added) {
       return {core::Outcome::Kind::never_started, added.error().message()};
     }
   }

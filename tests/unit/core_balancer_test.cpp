@@ -25,7 +25,7 @@ using Seat = Balancer::Seat;
 constexpr TimePoint kNow{1h};
 
 Seat join(Balancer& balancer, std::uint32_t window, std::initializer_list<ListenerIndex> serves) {
-  const Seat seat = balancer.join(window);
+  const Seat seat = balancer.join(window, SlotId{});
   for (const ListenerIndex listener : serves) balancer.serve(seat, listener);
   return seat;
 }
@@ -42,7 +42,7 @@ void take_all(Balancer& balancer, Seat seat) {
 std::vector<Seat> next_seats(Balancer& balancer, ListenerIndex listener, int count) {
   std::vector<Seat> seats;
   for (int i = 0; i < count; ++i) {
-    if (const auto seat = balancer.next(listener, kNow)) seats.push_back(*seat);
+    if (const auto seat = balancer.next({listener}, kNow)) seats.push_back(*seat);
   }
   return seats;
 }
@@ -57,11 +57,11 @@ int most(const std::map<Seat, int>& counts) {
 
 TEST_CASE("nobody is next where nobody is, or nobody serves the listener") {
   Balancer balancer;
-  CHECK_FALSE(balancer.next(0, kNow));
+  CHECK_FALSE(balancer.next({0}, kNow));
   CHECK_FALSE(balancer.anyone(0));
   (void)join(balancer, 4, {});
   (void)join(balancer, 4, {1});
-  CHECK_FALSE(balancer.next(0, kNow));
+  CHECK_FALSE(balancer.next({0}, kNow));
   CHECK_FALSE(balancer.anyone(0));
   CHECK(balancer.anyone(1));
 }
@@ -72,7 +72,7 @@ TEST_CASE("two thousand connections go to four workers in strict turns") {
   for (int worker = 0; worker < 4; ++worker) seats.push_back(join(balancer, 16, {0}));
   std::map<Seat, int> counts;
   for (std::size_t offer = 0; offer < 2000; ++offer) {
-    const auto seat = balancer.next(0, kNow);
+    const auto seat = balancer.next({0}, kNow);
     REQUIRE(seat);
     REQUIRE(*seat == seats[offer % 4]);
     ++counts[*seat];
@@ -105,14 +105,14 @@ TEST_CASE("counts are exactly even again once full windows have emptied") {
     for (int offer = 0; offer < 100; ++offer) {
       const Seat one = seats[random() % seats.size()];
       if (random() % 4 != 0) take_all(balancer, one);
-      if (balancer.anyone(0)) ++counts[*balancer.next(0, kNow)];
+      if (balancer.anyone(0)) ++counts[*balancer.next({0}, kNow)];
     }
     int total = 0;
     for (const Seat seat : seats) total += counts[seat];
     const int even = most(counts) + 1;
     for (; total < 4 * even; ++total) {
       for (const Seat seat : seats) take_all(balancer, seat);
-      ++counts[*balancer.next(0, kNow)];
+      ++counts[*balancer.next({0}, kNow)];
     }
     for (const Seat seat : seats) CHECK(counts[seat] == even);
   }
@@ -123,11 +123,11 @@ TEST_CASE("a worker that is slower for good is not owed more and more") {
   const Seat slow = join(balancer, 1000, {0});
   const Seat fast = join(balancer, 1000, {0});
   for (int i = 0; i < 1000; ++i) balancer.ledger(slow).offer(kNow);
-  for (int i = 0; i < 900; ++i) REQUIRE(balancer.next(0, kNow) == fast);
+  for (int i = 0; i < 900; ++i) REQUIRE(balancer.next({0}, kNow) == fast);
   take_all(balancer, slow);
   take_all(balancer, fast);
   int in_a_row = 0;
-  while (*balancer.next(0, kNow) == slow) ++in_a_row;
+  while (*balancer.next({0}, kNow) == slow) ++in_a_row;
   CHECK(in_a_row > 0);
   CHECK(in_a_row < 100);
 }
@@ -168,7 +168,7 @@ TEST_CASE("a worker that is full, revoked or ended is passed over") {
   (void)balancer.ledger(b).revoke();
   balancer.ledger(a).end();
   CHECK_FALSE(balancer.anyone(0));
-  CHECK_FALSE(balancer.next(0, kNow));
+  CHECK_FALSE(balancer.next({0}, kNow));
   CHECK(balancer.ledger(b).dropped(balancer.ledger(b).sent()));
   CHECK(next_seats(balancer, 0, 1) == std::vector<Seat>{b});
 }
@@ -300,7 +300,7 @@ class Traffic {
 
   void joins() {
     if (size() >= 6) return;
-    const Seat seat = balancer_.join(1 + pick(8));
+    const Seat seat = balancer_.join(1 + pick(8), SlotId{});
     must(members_.count(seat) == 0, "a seat is given to one worker at a time");
     Member& member = members_[seat];
     for (ListenerIndex listener = 0; listener < kListeners; ++listener) {
@@ -345,7 +345,7 @@ class Traffic {
     for (const auto& [seat, member] : members_) {
       if (can_take(seat, listener)) able.push_back(seat);
     }
-    const auto chosen = balancer_.next(listener, kNow);
+    const auto chosen = balancer_.next({listener}, kNow);
     must(chosen.has_value() == anyone, "somebody is next if somebody can take it");
     if (!chosen) return;
     ++handed_out_;

@@ -89,7 +89,7 @@ void OfferQueue::publish_dropped() {
 /// of the two always sees the other.
 void OfferQueue::notify_master() {
   if (tally_->page->want_wake.load() == 0) return;
-  if (tally_->page->want_wake.exchange(0) != 0) ::eventfd_write(wake_master_.get(), 1);
+  if (tally_->page->want_wake.exchange(0) != 0) ::eventfd_write(tally_->wake_master.get(), 1);
 }
 
 }  // namespace clusterd::detail

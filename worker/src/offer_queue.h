@@ -22,9 +22,9 @@ struct Offered {
 class OfferQueue {
  public:
   OfferQueue(UniqueFd socket, UniqueFd wake_master, std::shared_ptr<Tally> tally)
-      : socket_(std::move(socket)),
-        wake_master_(std::move(wake_master)),
-        tally_(std::move(tally)) {}
+      : socket_(std::move(socket)), tally_(std::move(tally)) {
+    tally_->wake_master = std::move(wake_master);
+  }
 
   [[nodiscard]] int fd() const { return socket_.get(); }
 
@@ -53,7 +53,6 @@ class OfferQueue {
   void notify_master();
 
   UniqueFd socket_;
-  UniqueFd wake_master_;
   std::shared_ptr<Tally> tally_;
   std::deque<Offered> queue_;
   std::uint32_t next_sequence_ = 0;

@@ -36,8 +36,12 @@ Tally::Tally(int page_fd)
 Tally::~Tally() { ::munmap(page, handoff::kPageSize); }
 
 void Tally::closed() {
-  const bool last = page->active.fetch_sub(1) == 1;
-  if (last && draining.load()) ::eventfd_write(changed.get(), 1);
+  const std::uint32_t before = page->active.fetch_sub(1);
+  const bool last = before == 1 && draining.load();
+  if (last || before == max_connections) ::eventfd_write(changed.get(), 1);
+  if (page->want_room.load() != 0 && page->want_room.exchange(0) != 0) {
+    ::eventfd_write(wake_master.get(), 1);
+  }
 }
 
 }  // namespace clusterd::detail

@@ -18,11 +18,18 @@ struct Tally {
   Tally& operator=(const Tally&) = delete;
   ~Tally();
 
+  /// It holds as many as it may.
+  [[nodiscard]] bool at_limit() const {
+    return max_connections > 0 && page->active.load() >= max_connections;
+  }
+
   void opened() { page->active.fetch_add(1, std::memory_order_relaxed); }
   void closed();
 
   handoff::Page* page = nullptr;
-  UniqueFd changed;  ///< eventfd: written when the last connection closes while draining
+  UniqueFd changed;      ///< eventfd: the last connection closed while draining, or there is room
+  UniqueFd wake_master;  ///< the master's eventfd; empty without one
+  std::uint32_t max_connections = 0;  ///< 0 = no limit
   std::atomic<bool> draining{false};
 };
 

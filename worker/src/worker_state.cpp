@@ -57,6 +57,7 @@ WorkerState::WorkerState() : epoll(::epoll_create1(EPOLL_CLOEXEC)) {
     if (fds.size() != 3) raise(make_error("the master's welcome is malformed"));
     orphan_time = std::chrono::milliseconds(welcome.drain_timeout_ms);
     tally = std::make_shared<Tally>(fds[1].get());
+    tally->max_connections = static_cast<std::uint32_t>(welcome.max_connections);
     offers = std::make_unique<OfferQueue>(std::move(fds[0]), std::move(fds[2]), tally);
     add_to_epoll(channel->fd(), EPOLLIN, kChannel);
     add_to_epoll(offers->fd(), EPOLLIN, kOffers);
@@ -150,12 +151,16 @@ void WorkerState::handle(std::uint64_t event) {
     on_channel();
   } else if (event == kOffers) {
     on_offers();
+  } else if (event == kChanged) {
+    // There is room again, or finished() has become true, and the wait only had to end.
+    for (const auto& listener : listeners) {
+      if (listener->socket) arm(*listener, listener->handler != nullptr);
+    }
   } else if ((event & kListener) != 0) {
     on_listening_socket(*listeners[event & kIndex]);
   } else if ((event & kWatched) != 0) {
     watched[event & kIndex].second();
   }
-  // kChanged only ends the wait: finished() has become true.
 }
 
 void WorkerState::on_channel() {
@@ -228,7 +233,8 @@ void WorkerState::deliver(ListenerState& listener, int fd, const Peer& peer) {
 }
 
 void WorkerState::arm(ListenerState& listener, bool wanted) {
-  if (listener.armed == wanted || (wanted && draining)) return;
+  wanted = wanted && !draining && !tally->at_limit();
+  if (listener.armed == wanted) return;
   listener.armed = wanted;
   if (!wanted) {
     ::epoll_ctl(epoll.get(), EPOLL_CTL_DEL, listener.socket.get(), nullptr);
