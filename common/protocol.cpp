@@ -88,9 +88,9 @@ Result<FromMaster> decode_from_master(std::string_view line) {
     const auto index = json.integer("index");
     if (!ack) return lacks(act, "ack");
     if (!index) return lacks(act, "index");
-    return FromMaster{Listening{*ack, json.integer("fds").value_or(0), *index,
-                                json.string("address").value_or(""),
-                                json.string("error").value_or("")}};
+    return FromMaster{Listening{
+        *ack, json.integer("fds").value_or(0), *index, json.string("address").value_or(""),
+        json.string("error").value_or(""), json.boolean("datagram").value_or(false)}};
   }
   if (act == "revoked") return FromMaster{Revoked{}};
   return FromMaster{Unknown{}};
@@ -134,7 +134,8 @@ std::string encode(const Listening& message) {
       .member("fds", message.fds)
       .member("index", message.index)
       .member("address", message.address)
-      .member("error", message.error);
+      .member("error", message.error)
+      .member("datagram", message.datagram);
   return end(json);
 }
 

@@ -63,6 +63,7 @@ struct Listening {
   std::int64_t index = -1;  ///< names the listener in offers; -1 if there is none
   std::string address;      ///< the real one
   std::string error;        ///< why not, if index is -1
+  bool datagram = false;    ///< a UDP socket; it comes with it as in accept race
   friend bool operator==(const Listening&, const Listening&) = default;
 };
 /// Answers refuse: all that was not taken is the master's again, and may be thrown away.

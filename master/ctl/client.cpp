@@ -3,8 +3,8 @@
 #include "common/json.h"
 #include "common/line_reader.h"
 #include "config/parse.h"
-#include "master/os/control_socket.h"
 #include "master/os/pidfd.h"
+#include "master/os/unix_listener.h"
 
 #include <cstdio>
 #include <optional>
@@ -45,7 +45,7 @@ std::variant<Client, Failure> Client::connect(const config::Target& target) {
   const auto socket = socket_of(target);
   if (const auto* failure = std::get_if<Failure>(&socket)) return *failure;
   const auto& path = std::get<std::string>(socket);
-  auto fd = os::connect_control(path);
+  auto fd = os::connect_unix(path, 0);
   if (fd) return Client(std::move(*fd));
   const std::error_code code = fd.error().code;
   if (code == std::errc::no_such_file_or_directory || code == std::errc::connection_refused ||

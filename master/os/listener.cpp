@@ -7,44 +7,101 @@
 namespace clusterd::os {
 namespace {
 
+using Kind = ListenerSpec::Kind;
+
 bool set_option(int fd, int level, int name, int value) {
   return ::setsockopt(fd, level, name, &value, sizeof value) == 0;
 }
 
-}  // namespace
-
-Result<Listener> Listener::open(const Address& address, int backlog) {
-  const std::string where = address.text();
-  Listener listener;
-  listener.fd_.reset(
-      ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
-  const int fd = listener.fd();
-  if (fd < 0) return errno_error("make a socket for " + where);
-  // Connections of an earlier run may linger in TIME_WAIT.
-  if (!set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1)) return errno_error("set options of " + where);
-  // "[::]" is IPv6 alone, so that it can stand beside "0.0.0.0" whatever the machine's default is.
-  if (address.is_v6() && !set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) {
-    return errno_error("set options of " + where);
+/// Before bind.
+bool set_options(int fd, const ListenerSpec& spec) {
+  if (spec.address.is_v6() && !set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, spec.v6only ? 1 : 0)) {
+    return false;
   }
-  if (::bind(fd, address.data(), address.size()) < 0) return errno_error("bind " + where);
-  if (::listen(fd, backlog) < 0) return errno_error("listen on " + where);
+  if (spec.kind == Kind::udp) return true;
+  // Connections of an earlier run may linger in TIME_WAIT.
+  if (!set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1)) return false;
+  // Accepted sockets inherit it, which saves each of them a call.
+  if (spec.nodelay && !set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1)) return false;
+  const auto defer = std::chrono::ceil<std::chrono::seconds>(spec.defer_accept);
+  return defer.count() == 0 ||
+         set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, static_cast<int>(defer.count()));
+}
 
+Result<UniqueFd> open_socket(const ListenerSpec& spec, const std::string& where) {
+  const bool udp = spec.kind == Kind::udp;
+  UniqueFd socket(::socket(spec.address.family(),
+                           (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const int fd = socket.get();
+  if (fd < 0) return errno_error("make a socket for " + where);
+  if (!set_options(fd, spec)) return errno_error("set options of " + where);
+  if (::bind(fd, spec.address.data(), spec.address.size()) < 0) return errno_error("bind " + where);
+  if (!udp && ::listen(fd, spec.backlog) < 0) return errno_error("listen on " + where);
+  return socket;
+}
+
+Result<Address> real_address(int fd) {
   sockaddr_storage real{};
   socklen_t length = sizeof real;
   if (::getsockname(fd, reinterpret_cast<sockaddr*>(&real), &length) < 0) {
-    return errno_error("read the address of " + where);
+    return errno_error("read the address of a socket");
   }
-  auto parsed = Address::from(reinterpret_cast<const sockaddr*>(&real), length);
-  if (!parsed) return parsed.error();
-  listener.address_ = *parsed;
+  return Address::from(reinterpret_cast<const sockaddr*>(&real), length);
+}
+
+}  // namespace
+
+Result<Listener> Listener::open(const ListenerSpec& spec) {
+  Listener listener;
+  listener.kind_ = spec.kind;
+  if (spec.kind == Kind::unix_socket) {
+    UnixListenerSpec at_path = spec.at_path;
+    at_path.backlog = spec.backlog;
+    auto opened = UnixListener::open(at_path);
+    if (!opened) return opened.error();
+    listener.at_path_.emplace(std::move(*opened));
+    return listener;
+  }
+  listener.address_ = spec.address;
+  auto socket = open_socket(spec, listener.text());
+  if (!socket) return socket.error();
+  listener.fd_ = std::move(*socket);
+  auto real = real_address(listener.fd());
+  if (!real) return real.error();
+  listener.address_ = *real;
   return listener;
 }
 
+Result<Listener> Listener::open(const Address& address, int backlog) {
+  ListenerSpec spec;
+  spec.address = address;
+  spec.backlog = backlog;
+  return open(spec);
+}
+
+std::string Listener::text() const {
+  switch (kind_) {
+    case Kind::tcp:
+      return address_.text();
+    case Kind::unix_socket:
+      return "unix:" + (at_path_ ? at_path_->path() : "");
+    case Kind::udp:
+      return "udp://" + address_.text();
+  }
+  return "?";
+}
+
 std::uint32_t Listener::waiting() const {
+  if (kind_ != Kind::tcp) return 0;
   tcp_info info{};
   socklen_t length = sizeof info;
   if (::getsockopt(fd(), IPPROTO_TCP, TCP_INFO, &info, &length) < 0) return 0;
   return info.tcpi_unacked;  // for a listening socket: the length of its accept queue
+}
+
+void Listener::close() {
+  fd_.reset();
+  if (at_path_) at_path_->close();
 }
 
 }  // namespace clusterd::os

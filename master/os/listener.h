@@ -1,26 +1,51 @@
 #pragma once
 
 #include "common/address.h"
+#include "common/clock.h"
 #include "common/error.h"
 #include "common/unique_fd.h"
+#include "master/os/unix_listener.h"
+
+#include <optional>
+#include <string>
 
 namespace clusterd::os {
 
-/// A listening TCP socket. Non-blocking: the flag is shared with every worker that it is passed to.
+struct ListenerSpec {
+  enum class Kind : std::uint8_t { tcp, unix_socket, udp };
+
+  Kind kind = Kind::tcp;
+  Address address{};  ///< tcp, udp
+  int backlog = 4096;
+  bool v6only = true;          ///< "[::]" is IPv6 alone, whatever the machine's default is
+  bool nodelay = true;         ///< tcp: accepted connections have TCP_NODELAY
+  Duration defer_accept{};     ///< tcp: a connection without data is not given for so long; 0 = off
+  UnixListenerSpec at_path{};  ///< unix_socket
+};
+
+/// A socket on which clients come: listening (TCP, Unix) or bound (UDP). Non-blocking: the flag is
+/// shared with every worker that it is passed to.
 class Listener {
  public:
+  [[nodiscard]] static Result<Listener> open(const ListenerSpec& spec);
+  /// TCP with the defaults.
   [[nodiscard]] static Result<Listener> open(const Address& address, int backlog);
 
-  [[nodiscard]] int fd() const { return fd_.get(); }
-  /// The real one: port 0 is the kernel's choice by now.
+  [[nodiscard]] int fd() const { return at_path_ ? at_path_->fd() : fd_.get(); }
+  /// TCP and UDP: the real one; port 0 is the kernel's choice by now.
   [[nodiscard]] const Address& address() const { return address_; }
-  /// Connections in the kernel's queue.
+  /// "127.0.0.1:8080", "unix:/run/shop.sock", "udp://127.0.0.1:5353"
+  [[nodiscard]] std::string text() const;
+  /// Connections in the kernel's queue; 0 where it does not tell (Unix, UDP).
   [[nodiscard]] std::uint32_t waiting() const;
-  void close() { fd_.reset(); }
-  [[nodiscard]] bool is_open() const { return static_cast<bool>(fd_); }
+  /// A path is unlinked.
+  void close();
+  [[nodiscard]] bool is_open() const { return fd() >= 0; }
 
  private:
+  ListenerSpec::Kind kind_ = ListenerSpec::Kind::tcp;
   UniqueFd fd_;
+  std::optional<UnixListener> at_path_;
   Address address_;
 };
 

@@ -25,6 +25,9 @@ struct Prepared {
   int failure = -1;
   pid_t parent = -1;
   rlimit open_files{};
+  bool batch = false;
+  std::optional<mode_t> umask{};
+  std::optional<int> nice{};
 };
 
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
@@ -65,6 +68,18 @@ bool arrange_descriptors(int channel) {
   return true;
 }
 
+/// What the child runs under.
+bool set_limits(const Prepared& prepared) {
+  // SCHED_BATCH is the master's alone. The kernel's reset-on-fork resets only real-time policies.
+  const sched_param no_priority{};
+  ::sched_setscheduler(0, prepared.batch ? SCHED_BATCH : SCHED_OTHER, &no_priority);
+  if (prepared.umask) ::umask(*prepared.umask);
+  if (prepared.nice && ::setpriority(PRIO_PROCESS, 0, *prepared.nice) < 0) return false;
+  // We raised our own limit for the connections in our hands; a program that uses select(2) must
+  // not inherit that.
+  return ::setrlimit(RLIMIT_NOFILE, &prepared.open_files) == 0;
+}
+
 [[noreturn]] void run_child(const Prepared& prepared) {
   using Stage = ExecFailure::Stage;
   // Not in the way of the channel's number.
@@ -77,12 +92,7 @@ bool arrange_descriptors(int channel) {
   if (::setpgid(0, 0) < 0) fail(pipe, Stage::process_group);
   if (::chdir(prepared.directory) < 0) fail(pipe, Stage::directory);
   if (!arrange_descriptors(channel)) fail(pipe, Stage::descriptors);
-  // SCHED_BATCH is the master's alone. The kernel's reset-on-fork resets only real-time policies.
-  const sched_param no_priority{};
-  ::sched_setscheduler(0, SCHED_OTHER, &no_priority);
-  // We raised our own limit for the connections in our hands; a program that uses select(2) must
-  // not inherit that. Lowering cannot fail.
-  ::setrlimit(RLIMIT_NOFILE, &prepared.open_files);
+  if (!set_limits(prepared)) fail(pipe, Stage::limits);
   reset_signals();
   ::execve(prepared.program, prepared.argv.data(), prepared.env.data());
   fail(pipe, Stage::exec);
@@ -117,6 +127,8 @@ const char* ExecFailure::name(Stage stage) {
       return "change directory";
     case Stage::descriptors:
       return "arrange descriptors";
+    case Stage::limits:
+      return "set nice and nofile";
     case Stage::exec:
       return "exec";
   }
@@ -130,9 +142,18 @@ Result<Spawned> spawn(const SpawnSpec& spec) {
   spawned.failure.reset(ends[0]);
   const UniqueFd write_end(ends[1]);
 
-  Prepared prepared{spec.program.c_str(), spec.directory.c_str(), pointers(spec.argv),
-                    pointers(spec.env),   spec.channel,           write_end.get(),
-                    ::getpid(),           spec.open_files};
+  Prepared prepared;
+  prepared.program = spec.program.c_str();
+  prepared.directory = spec.directory.c_str();
+  prepared.argv = pointers(spec.argv);
+  prepared.env = pointers(spec.env);
+  prepared.channel = spec.channel;
+  prepared.failure = write_end.get();
+  prepared.parent = ::getpid();
+  prepared.open_files = spec.open_files;
+  prepared.batch = spec.batch;
+  prepared.umask = spec.umask;
+  prepared.nice = spec.nice;
   {
     const AllSignalsBlocked blocked;
     spawned.pid = ::fork();

@@ -3,8 +3,10 @@
 #include "common/error.h"
 #include "common/unique_fd.h"
 
+#include <optional>
 #include <string>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <vector>
 
@@ -17,6 +19,9 @@ struct SpawnSpec {
   std::string directory;          ///< the child's working directory
   int channel = -1;               ///< becomes kChannelFd in the child
   rlimit open_files{};            ///< the child's RLIMIT_NOFILE
+  bool batch = false;             ///< SCHED_BATCH instead of the default policy
+  std::optional<mode_t> umask{};  ///< empty: as ours, like nice
+  std::optional<int> nice{};
 };
 
 /// What fork left in the parent.
@@ -29,7 +34,7 @@ struct Spawned {
 
 /// Written by a child that could not exec.
 struct ExecFailure {
-  enum class Stage : int { parent_gone, process_group, directory, descriptors, exec };
+  enum class Stage : int { parent_gone, process_group, directory, descriptors, limits, exec };
   Stage stage{};
   int error = 0;  ///< errno
 

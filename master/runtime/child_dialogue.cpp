@@ -52,9 +52,10 @@ void Supervisor::on_message(ChildId id, const protocol::Listen& listen) {
   const auto index = find_listener(listen.listener);
   if (index) {
     reply.index = *index;
-    reply.address = listeners_[*index].address().text();
+    reply.address = listeners_[*index].text();
     dispatcher_.serve(id, *index);
-    if (settings_.listen[*index].policy == config::Policy::accept_race) {
+    reply.datagram = settings_.listen[*index].kind == config::Listen::Kind::udp;
+    if (reply.datagram || settings_.listen[*index].policy == config::Policy::accept_race) {
       fds.emplace_back(::fcntl(listeners_[*index].fd(), F_DUPFD_CLOEXEC, 0));
       reply.fds = 1;
     }
@@ -78,8 +79,9 @@ std::optional<core::ListenerIndex> Supervisor::find_listener(const std::string& 
   for (core::ListenerIndex index = 0; index < listeners_.size(); ++index) {
     const config::Listen& known = settings_.listen[index];
     if (!listeners_[index].is_open()) continue;
-    if (wanted == known.name || wanted == known.address.text() ||
-        wanted == listeners_[index].address().text()) {
+    if (wanted == known.name ||
+        (known.kind == config::Listen::Kind::tcp && wanted == known.address.text()) ||
+        wanted == listeners_[index].text()) {
       return index;
     }
   }

@@ -52,6 +52,13 @@ os::SpawnSpec child_spec(const config::Settings& settings, const core::Spawn& sp
     env[kEnvRole] = "agent";
   } else {
     spec.program = settings.worker.program;
+    spec.directory = settings.worker.cwd.empty() ? settings.directory : settings.worker.cwd;
+    spec.batch = settings.worker.sched == config::Sched::batch;
+    spec.umask = settings.worker.umask;
+    spec.nice = settings.worker.nice;
+    if (settings.worker.nofile) {
+      spec.open_files = {*settings.worker.nofile, *settings.worker.nofile};
+    }
     spec.argv = settings.worker.command;
     for (const auto& [key, value] : settings.worker.env) env[key] = value;
     env[kEnvRole] = "worker";

@@ -24,7 +24,7 @@ std::string refusal(std::string_view why) {
 
 }  // namespace
 
-ControlServer::ControlServer(boost::asio::io_context& io, os::ControlSocket socket, Answer answer)
+ControlServer::ControlServer(boost::asio::io_context& io, os::UnixListener socket, Answer answer)
     : io_(io),
       socket_(std::move(socket)),
       acceptor_(io, ::fcntl(socket_.fd(), F_DUPFD_CLOEXEC, 0)),

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "common/json.h"
-#include "master/os/control_socket.h"
+#include "master/os/unix_listener.h"
 #include "master/runtime/channel.h"
 
 #include <boost/asio/io_context.hpp>
@@ -24,7 +24,7 @@ class ControlServer {
   using Answer = std::function<std::optional<std::string>(const std::string& verb,
                                                           const CheckedJson& request)>;
 
-  ControlServer(boost::asio::io_context& io, os::ControlSocket socket, Answer answer);
+  ControlServer(boost::asio::io_context& io, os::UnixListener socket, Answer answer);
 
  private:
   struct Client {
@@ -41,7 +41,7 @@ class ControlServer {
   void drop(std::uint64_t id);
 
   boost::asio::io_context& io_;
-  os::ControlSocket socket_;
+  os::UnixListener socket_;
   boost::asio::posix::stream_descriptor acceptor_;
   boost::asio::steady_timer pause_;
   Answer answer_;

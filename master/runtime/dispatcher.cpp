@@ -46,6 +46,7 @@ Dispatcher::Dispatcher(boost::asio::io_context& io, Options options, Events even
       stall_timer_(io),
       retry_timer_(io),
       pause_timer_(io),
+      queue_timer_(io),
       balancer_(options.max_connections) {
   wait();
 }
@@ -92,6 +93,7 @@ void Dispatcher::turn() {
   if (ask_for_wake(now)) again = true;
   arm_listeners();
   watch_stalls();
+  watch_queues();
   if (again && !turn_posted_) {
     turn_posted_ = true;
     boost::asio::post(io_, [this] {
@@ -158,11 +160,11 @@ std::optional<Accepted> Dispatcher::accept_one(core::ListenerIndex index) {
                           SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd) {
       ++source.accepted;
-      return Accepted{std::move(fd), {index, handoff::to_peer(address)}};
+      return Accepted{std::move(fd), {index, handoff::to_peer(address)}, Clock::now()};
     }
     if (errno == EAGAIN) return std::nullopt;
     if (ends_one_connection(errno)) continue;
-    events_.accept_failed(errno_error("accept on " + source.listener->address().text()));
+    events_.accept_failed(errno_error("accept on " + source.listener->text()));
     source.paused = true;
     turn_after_pause();
     return std::nullopt;

@@ -2,6 +2,7 @@
 
 #include "common/ids.h"
 #include "master/core/balancer.h"
+#include "master/core/queue_ages.h"
 #include "master/os/listener.h"
 #include "master/runtime/offer_lane.h"
 
@@ -37,13 +38,16 @@ class Dispatcher {
     std::function<void(ChildId, std::uint32_t count)> stalled;
     /// Accepting fails for want of a resource, and pauses.
     std::function<void(const Error&)> accept_failed;
+    /// Nobody was ready to serve them for queue_timeout: `count` connections were reset.
+    std::function<void(core::ListenerIndex, std::uint64_t count)> expired;
   };
 
   Dispatcher(boost::asio::io_context& io, Options options, Events events);
 
   /// `listener` must outlive the dispatcher. Accepting starts when a worker serves it.
   [[nodiscard]] Result<void> add_listener(core::ListenerIndex index, os::Listener& listener,
-                                          config::Policy policy = config::Policy::round_robin);
+                                          config::Policy policy = config::Policy::round_robin,
+                                          Duration queue_timeout = {});
 
   /// Makes the lane of a child that said hello.
   [[nodiscard]] Result<OfferLane::WorkerEnds> join(ChildId child, SlotId slot = {});
@@ -69,6 +73,10 @@ class Dispatcher {
   };
   [[nodiscard]] LaneStatus status(ChildId child) const;
   [[nodiscard]] std::uint64_t accepted(core::ListenerIndex listener) const;
+  /// Connections reset since they waited for longer than queue_timeout.
+  [[nodiscard]] std::uint64_t expired(core::ListenerIndex listener) const {
+    return sources_[listener].expired;
+  }
   /// Accepted connections that wait in the master for a worker.
   [[nodiscard]] std::uint32_t waiting(core::ListenerIndex listener) const;
 
@@ -76,6 +84,9 @@ class Dispatcher {
   struct Source {
     os::Listener* listener = nullptr;
     config::Policy policy = config::Policy::round_robin;
+    Duration queue_timeout{};  ///< 0 = connections wait for ever
+    core::QueueAges ages;
+    std::uint64_t expired = 0;
     bool armed = false;
     bool paused = false;
     std::uint64_t accepted = 0;
@@ -124,6 +135,9 @@ class Dispatcher {
   void take_back(Member& member, TimePoint now);
   void break_off(Member& member, std::string how);
   void retry_soon();
+  void watch_queues();
+  void check_queue(core::ListenerIndex index, TimePoint now);
+  [[nodiscard]] bool queue_grows_old(core::ListenerIndex index) const;
   void turn_after_pause();
   [[nodiscard]] bool serves(core::ListenerIndex listener) const;
   [[nodiscard]] core::OfferLedger& ledger(Member& member) { return balancer_.ledger(*member.seat); }
@@ -135,9 +149,11 @@ class Dispatcher {
   boost::asio::steady_timer stall_timer_;
   boost::asio::steady_timer retry_timer_;
   boost::asio::steady_timer pause_timer_;
+  boost::asio::steady_timer queue_timer_;
   bool stall_timer_runs_ = false;
   bool retry_timer_runs_ = false;
   bool pause_timer_runs_ = false;
+  bool queue_timer_runs_ = false;
   bool turn_posted_ = false;
   bool stopping_ = false;
   core::Balancer balancer_;

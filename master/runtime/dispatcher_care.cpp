@@ -5,11 +5,19 @@
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <sys/socket.h>
 
 namespace clusterd::runtime {
 namespace {
 
 constexpr auto kRetry = std::chrono::milliseconds(5);
+constexpr Duration kShortestLook = std::chrono::milliseconds(10);
+
+/// The client sees a reset, not an answer without a word in it.
+void reset_on_close(int fd) {
+  const linger at_once{1, 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
 
 }  // namespace
 
@@ -75,6 +83,54 @@ void Dispatcher::retry_soon() {
     }
     turn();
   });
+}
+
+bool Dispatcher::queue_grows_old(core::ListenerIndex index) const {
+  const Source& source = sources_[index];
+  return source.listener != nullptr && source.listener->is_open() &&
+         source.queue_timeout > Duration::zero() && !serves(index);
+}
+
+/// Looks at the queues that nobody serves, eight times within the shortest queue_timeout.
+void Dispatcher::watch_queues() {
+  if (queue_timer_runs_) return;
+  Duration pace = Duration::max();
+  for (core::ListenerIndex index = 0; index < core::kMaxListeners; ++index) {
+    if (queue_grows_old(index)) pace = std::min(pace, sources_[index].queue_timeout / 8);
+  }
+  if (pace == Duration::max()) return;
+  queue_timer_runs_ = true;
+  queue_timer_.expires_after(std::max<Duration>(pace, kShortestLook));
+  queue_timer_.async_wait([this](boost::system::error_code error) {
+    if (error) return;
+    queue_timer_runs_ = false;
+    const TimePoint now = Clock::now();
+    for (core::ListenerIndex index = 0; index < core::kMaxListeners; ++index) {
+      check_queue(index, now);
+    }
+    watch_queues();
+  });
+}
+
+/// Resets those that have waited too long. Their clients are better told than left to hope.
+void Dispatcher::check_queue(core::ListenerIndex index, TimePoint now) {
+  Source& source = sources_[index];
+  if (!queue_grows_old(index)) return source.ages.clear();
+  const std::uint64_t before = source.expired;
+  source.expired += std::erase_if(waiting_, [&](const Accepted& one) {
+    const bool old = one.offer.listener == index && now - one.at >= source.queue_timeout;
+    if (old) reset_on_close(one.fd.get());
+    return old;
+  });
+  source.ages.look(now, source.accepted + source.listener->waiting());
+  const std::uint64_t old = source.ages.older_than(now, source.queue_timeout);
+  while (source.accepted < old) {
+    const auto connection = accept_one(index);
+    if (!connection) break;
+    reset_on_close(connection->fd.get());
+    ++source.expired;
+  }
+  if (source.expired > before) events_.expired(index, source.expired - before);
 }
 
 /// Somebody is out of descriptors or memory: to go on at once would only spin.

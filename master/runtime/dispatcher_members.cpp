@@ -7,14 +7,17 @@
 namespace clusterd::runtime {
 
 Result<void> Dispatcher::add_listener(core::ListenerIndex index, os::Listener& listener,
-                                      config::Policy policy) {
+                                      config::Policy policy, Duration queue_timeout) {
+  sources_[index].listener = &listener;
+  sources_[index].policy = policy;
+  sources_[index].queue_timeout = queue_timeout;
+  watch_queues();
+  if (policy == config::Policy::accept_race) return {};  // the workers accept
   epoll_event event{};
   event.data.u64 = index;  // not armed: nobody serves it yet
   if (::epoll_ctl(epoll_.native_handle(), EPOLL_CTL_ADD, listener.fd(), &event) < 0) {
-    return errno_error("watch " + listener.address().text());
+    return errno_error("watch " + listener.text());
   }
-  sources_[index].listener = &listener;
-  sources_[index].policy = policy;
   handing_out_.push_back(index);
   return {};
 }

@@ -18,6 +18,7 @@ namespace clusterd::runtime {
 struct Accepted {
   UniqueFd fd;
   handoff::Offer offer;
+  TimePoint at{};  ///< when it was accepted
 };
 
 /// The way of connections to one worker: the socket they go over, the page on which they are taken,

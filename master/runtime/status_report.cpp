@@ -14,7 +14,17 @@ using core::ChildState;
 using core::ClusterState;
 
 const char* policy_name(config::Policy policy) {
-  return policy == config::Policy::round_robin ? "round-robin" : "accept-race";
+  switch (policy) {
+    case config::Policy::round_robin:
+      return "round-robin";
+    case config::Policy::accept_race:
+      return "accept-race";
+    case config::Policy::least_connections:
+      return "least-connections";
+    case config::Policy::sticky:
+      return "sticky";
+  }
+  return "?";
 }
 
 /// What an operator is told: `running` below full strength is degraded.
@@ -70,10 +80,11 @@ void write_listeners(JsonWriter& json, const StatusSource& source) {
     const std::uint32_t in_kernel = listener.is_open() ? listener.waiting() : 0;
     json.begin_object()
         .member("name", settings.name)
-        .member("address", listener.address().text())
+        .member("address", listener.text())
         .member("policy", policy_name(settings.policy))
         .member("accepted", source.dispatcher.accepted(index))
         .member("waiting", source.dispatcher.waiting(index) + in_kernel)
+        .member("expired", source.dispatcher.expired(index))
         .end_object();
   }
   json.end_array();

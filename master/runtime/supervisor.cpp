@@ -41,7 +41,7 @@ core::ExitStatus to_status(const os::ProcessEnd& end) {
 }  // namespace
 
 Supervisor::Supervisor(const config::Settings& settings, std::vector<os::Listener> listeners,
-                       os::ControlSocket control, const rlimit& open_files)
+                       os::UnixListener control, const rlimit& open_files)
     : settings_(settings),
       listeners_(std::move(listeners)),
       open_files_(open_files),
@@ -61,7 +61,13 @@ Supervisor::Supervisor(const config::Settings& settings, std::vector<os::Listene
                          log::warn(to_string(id) + " takes nothing; what it was offered goes to " +
                                    "others (" + std::to_string(count) + " connections)");
                        },
-                   .accept_failed = [](const Error& error) { log::error(error.message()); }}),
+                   .accept_failed = [](const Error& error) { log::error(error.message()); },
+                   .expired =
+                       [this](core::ListenerIndex index, std::uint64_t count) {
+                         log::warn(std::to_string(count) + " connections to " +
+                                   settings_.listen[index].name +
+                                   " were reset: nobody was ready within queue_timeout");
+                       }}),
       control_(io_, std::move(control),
                [this](const std::string& verb, const CheckedJson& request) {
                  return answer(verb, request);
@@ -71,8 +77,10 @@ core::Outcome Supervisor::run() {
   log::on_waiting([this] { keep_log_flowing(); });
   for (std::uint32_t index = 0; index < listeners_.size(); ++index) {
     const config::Policy policy = settings_.listen[index].policy;
-    if (policy == config::Policy::accept_race) continue;
-    if (auto added = dispatcher_.add_listener(index, listeners_[index], policy); !added) {
+    if (settings_.listen[index].kind == config::Listen::Kind::udp) continue;
+    if (auto added = dispatcher_.add_listener(index, listeners_[index], policy,
+                                              settings_.listen[index].queue_timeout);
+        !added) {
       return {core::Outcome::Kind::never_started, added.error().message()};
     }
   }
@@ -178,8 +186,7 @@ void Supervisor::carry_out(const core::StopAccepting&) {
 
 void Supervisor::carry_out(const core::AnnounceReady&) {
   for (std::size_t index = 0; index < listeners_.size(); ++index) {
-    log::info("serving " + settings_.listen[index].name + " on " +
-              listeners_[index].address().text());
+    log::info("serving " + settings_.listen[index].name + " on " + listeners_[index].text());
   }
 }
 

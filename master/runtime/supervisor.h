@@ -4,8 +4,8 @@
 #include "config/settings.h"
 #include "master/core/cluster.h"
 #include "master/os/child_process.h"
-#include "master/os/control_socket.h"
 #include "master/os/listener.h"
+#include "master/os/unix_listener.h"
 #include "master/runtime/channel.h"
 #include "master/runtime/control_server.h"
 #include "master/runtime/dispatcher.h"
@@ -28,7 +28,7 @@ namespace clusterd::runtime {
 class Supervisor {
  public:
   Supervisor(const config::Settings& settings, std::vector<os::Listener> listeners,
-             os::ControlSocket control, const rlimit& open_files);
+             os::UnixListener control, const rlimit& open_files);
 
   /// Lives until the cluster is finished. Says how that came about.
   [[nodiscard]] core::Outcome run();

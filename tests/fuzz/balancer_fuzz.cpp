@@ -1,142 +1,229 @@
-// Workers join, serve, take, lie, are revoked and leave in any order: each connection goes to the
-// one whose turn it is by a plain model of the rules.
+// Workers join, serve, take, lie, are revoked, retire and leave in any order: each connection goes
+// to the one that a plain model of the policies names.
 #include "master/core/balancer.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
 namespace clusterd::fuzz {
 namespace {
 
+using config::Policy;
+using core::Arrival;
 using core::Balancer;
 using core::ListenerIndex;
 using core::OfferLedger;
 using Seat = Balancer::Seat;
 
 constexpr std::size_t kMostSeats = 6;
+constexpr std::uint32_t kSlots = 8;
 constexpr std::uint32_t kMostOwed = 64;
-/// The first two and the last, where a shift could go wrong.
-constexpr ListenerIndex kListeners[] = {0, 1, 63};
 constexpr TimePoint kNow{std::chrono::hours(1)};
+/// The last is where a shift could go wrong.
+constexpr std::pair<ListenerIndex, Policy> kListeners[] = {{0, Policy::round_robin},
+                                                           {1, Policy::least_connections},
+                                                           {2, Policy::sticky},
+                                                           {63, Policy::round_robin}};
 
 class Model {
  public:
-  explicit Model(Decisions& decisions) : decisions_(decisions) {}
+  explicit Model(Decisions& decisions)
+      : decisions_(decisions), most_(decisions.pick(8)), balancer_(most_) {}
 
   void step() {
-    switch (decisions_.pick(10)) {
+    switch (decisions_.pick(14)) {
       case 0:
         return join();
       case 1:
         return leave();
       case 2:
-        return serve();
+        return retire();
       case 3:
-        return take();
       case 4:
-        return revoke();
+        return serve();
       case 5:
-        return drop();
+        return take();
       case 6:
+        return revoke();
+      case 7:
+        return drop();
+      case 8:
         return fill();
+      case 9:
+        return claim_active();
       default:
         return offer();
     }
   }
 
   void must_be_equal() const {
-    for (const ListenerIndex listener : kListeners) {
-      must(balancer_.anyone(listener) == expected(listener).has_value(),
-           "anyone() tells of next()");
+    for (const auto& [listener, policy] : kListeners) {
+      const auto all = seats_if([&](Seat seat) { return serves(seat, listener); });
+      const auto able = seats_if([&](Seat seat) { return can_take(seat, listener); });
+      must(balancer_.served(listener) == !all.empty(), "served() tells who is there");
+      must(balancer_.anyone(listener) == !able.empty(), "anyone() tells who has credit");
     }
     for (const auto& [seat, member] : members_) {
-      const bool other = std::any_of(members_.begin(), members_.end(), [&](const auto& entry) {
-        const auto& serves = entry.second.serves;
-        return entry.first != seat && has_credit(entry.first) &&
-               std::all_of(member.serves.begin(), member.serves.end(), [&](ListenerIndex one) {
-                 return std::count(serves.begin(), serves.end(), one) > 0;
-               });
+      must(balancer_.at_limit(seat) == is_at_limit(seat), "at_limit() tells who has enough");
+      const auto others = seats_if([&, one = seat](Seat other) {
+        return other != one && has_room(other) && serves_all_of(other, one);
       });
-      must(balancer_.anyone_but(seat) == other, "anyone_but() knows who else could take it");
+      must(balancer_.anyone_but(seat) == !others.empty(), "anyone_but() tells who else could");
     }
   }
 
  private:
   struct Member {
-    std::vector<ListenerIndex> serves;
+    SlotId slot{};
+    bool retired = false;
+    std::uint32_t active = 0;
+    std::set<ListenerIndex> serves;
     std::map<ListenerIndex, std::uint32_t> owed;
   };
+  /// A client, and those that could be its own.
+  struct Choice {
+    std::uint64_t client = 0;
+    std::set<SlotId> among;
+    SlotId chosen{};
+  };
 
-  [[nodiscard]] bool has_credit(Seat seat) const { return balancer_.ledger(seat).credit() > 0; }
-
-  [[nodiscard]] bool can_take(Seat seat, ListenerIndex listener) const {
-    const auto found = members_.find(seat);
-    if (found == members_.end() || !has_credit(seat)) return false;
-    const auto& serves = found->second.serves;
-    return std::count(serves.begin(), serves.end(), listener) > 0;
-  }
-
-  [[nodiscard]] Seat seat_at(std::size_t position) const {
-    return static_cast<Seat>(position % seats_);
-  }
-
-  /// Who has the next turn: the first who is owed one, else the first from the turn on.
-  [[nodiscard]] std::optional<Seat> expected(ListenerIndex listener) const {
+  template <typename Predicate>
+  [[nodiscard]] std::vector<Seat> seats_if(Predicate holds) const {
+    std::vector<Seat> seats;
     for (const auto& [seat, member] : members_) {
-      const auto owed = member.owed.find(listener);
-      if (owed != member.owed.end() && owed->second > 0 && can_take(seat, listener)) return seat;
+      if (holds(seat)) seats.push_back(seat);
     }
-    for (std::size_t tried = 0; tried < seats_; ++tried) {
-      const Seat seat = seat_at(turn(listener) + tried);
-      if (can_take(seat, listener)) return seat;
+    return seats;
+  }
+
+  /// The highest claims are all the same.
+  [[nodiscard]] std::uint64_t load(Seat seat) const {
+    const std::uint64_t sum = std::uint64_t{members_.at(seat).active} + pending(seat);
+    return std::min(sum, std::uint64_t{~0U});
+  }
+  [[nodiscard]] std::uint32_t pending(Seat seat) const { return balancer_.ledger(seat).pending(); }
+  [[nodiscard]] bool is_at_limit(Seat seat) const { return most_ > 0 && load(seat) >= most_; }
+  [[nodiscard]] bool has_room(Seat seat) const {
+    return !members_.at(seat).retired && balancer_.ledger(seat).credit() > 0 && !is_at_limit(seat);
+  }
+  [[nodiscard]] bool serves(Seat seat, ListenerIndex listener) const {
+    const Member& member = members_.at(seat);
+    return !member.retired && member.serves.count(listener) > 0;
+  }
+  [[nodiscard]] bool serves_all_of(Seat seat, Seat other) const {
+    const auto& all = members_.at(seat).serves;
+    const auto& wanted = members_.at(other).serves;
+    return std::includes(all.begin(), all.end(), wanted.begin(), wanted.end());
+  }
+  [[nodiscard]] bool can_take(Seat seat, ListenerIndex listener) const {
+    return serves(seat, listener) && has_room(seat);
+  }
+
+  void offer() {
+    const auto [listener, policy] = pick_listener();
+    const Arrival arrival{listener, policy, decisions_.pick(4)};
+    if (policy == Policy::sticky) return offer_sticky(arrival);
+    const auto able = seats_if([&](Seat seat) { return can_take(seat, arrival.listener); });
+    if (able.empty()) return must(!balancer_.next(arrival, kNow), "nobody can take it");
+    if (policy == Policy::least_connections) {
+      must_get(arrival, least_loaded(arrival.listener, able));
+    } else if (const auto late = first_owed(arrival.listener, able)) {
+      --members_.at(*late).owed.at(arrival.listener);
+      must_get(arrival, *late);
+    } else {
+      must_get(arrival, next_turn(arrival.listener));
+    }
+  }
+
+  void must_get(const Arrival& arrival, Seat seat) {
+    const std::uint32_t before = pending(seat);
+    must(balancer_.next(arrival, kNow) == seat, "it goes to whom the policy names");
+    must(pending(seat) == before + 1, "who gets it is charged with it");
+  }
+
+  [[nodiscard]] std::optional<Seat> first_owed(ListenerIndex listener,
+                                               const std::vector<Seat>& able) const {
+    for (const Seat seat : able) {
+      const auto owed = members_.at(seat).owed.find(listener);
+      if (owed != members_.at(seat).owed.end() && owed->second > 0) return seat;
     }
     return std::nullopt;
   }
 
-  void offer() {
-    const ListenerIndex listener = pick_listener();
-    const auto expected_seat = expected(listener);
-    std::vector<Seat> passed;
-    if (expected_seat && members_.at(*expected_seat).owed[listener] == 0) {
-      passed = pass_over(listener, *expected_seat);
-    }
-    const std::uint32_t credit = expected_seat ? balancer_.ledger(*expected_seat).credit() : 0;
-    must(balancer_.next(listener, kNow) == expected_seat, "it is the turn of who gets it");
-    if (!expected_seat) return;
-    must(balancer_.ledger(*expected_seat).credit() == credit - 1, "a turn costs one credit");
-    std::uint32_t& owed = members_.at(*expected_seat).owed[listener];
-    if (owed > 0) --owed;
-    for (const Seat seat : passed) {
-      std::uint32_t& missed = members_.at(seat).owed[listener];
-      missed = std::min(missed + 1, kMostOwed);
+  /// The first from the turn on that can take it. Those before it with a full window are owed one.
+  Seat next_turn(ListenerIndex listener) {
+    std::size_t& turn = turns_[listener];
+    for (;; turn = (turn + 1) % seats_) {
+      const Seat seat{static_cast<std::uint32_t>(turn % seats_)};
+      if (members_.count(seat) == 0 || !serves(seat, listener)) continue;
+      const OfferLedger& ledger = balancer_.ledger(seat);
+      if (has_room(seat)) {
+        turn = (turn + 1) % seats_;
+        return seat;
+      }
+      if (ledger.state() != OfferLedger::State::open || ledger.credit() > 0) continue;
+      std::uint32_t& owed = members_.at(seat).owed[listener];
+      owed = std::min(owed + 1, kMostOwed);
     }
   }
 
-  /// Moves the turn on to after `seat`, and gives those whose turns were before it, who serve the
-  /// listener and have only a full window.
-  std::vector<Seat> pass_over(ListenerIndex listener, Seat seat) {
-    std::vector<Seat> passed;
-    std::size_t& at = turns_[listener];
-    for (; seat_at(at) != seat; ++at) {
-      const auto found = members_.find(seat_at(at));
-      if (found == members_.end()) continue;
-      const auto& serves = found->second.serves;
-      if (std::count(serves.begin(), serves.end(), listener) == 0) continue;
-      if (balancer_.ledger(found->first).state() != OfferLedger::State::open) continue;
-      passed.push_back(found->first);
+  /// Of equals, the first from the turn on.
+  Seat least_loaded(ListenerIndex listener, const std::vector<Seat>& able) {
+    std::size_t& turn = turns_[listener];
+    const auto rank = [&](Seat seat) {
+      return std::pair(load(seat), (static_cast<std::size_t>(seat) + seats_ - turn) % seats_);
+    };
+    const Seat least = *std::min_element(able.begin(), able.end(),
+                                         [&](Seat a, Seat b) { return rank(a) < rank(b); });
+    turn = (static_cast<std::size_t>(least) + 1) % seats_;
+    return least;
+  }
+
+  /// Which slot a client has is a secret of the hash, but it keeps it as long as it is there.
+  void offer_sticky(const Arrival& arrival) {
+    const auto here = seats_if([&](Seat seat) {
+      return serves(seat, arrival.listener) &&
+             balancer_.ledger(seat).state() != OfferLedger::State::revoked;
+    });
+    std::set<SlotId> slots;
+    for (const Seat seat : here) slots.insert(members_.at(seat).slot);
+    const auto got = balancer_.next(arrival, kNow);
+    for (const Seat seat : here) {
+      const SlotId slot = members_.at(seat).slot;
+      if (!is_known(arrival.client, slots, slot)) continue;
+      const bool got_it = got == seat;
+      const bool had_room = got_it || has_room(seat);
+      must(got_it == had_room && got.has_value() == got_it, "a client keeps its slot");
     }
-    at = (at + 1) % seats_;
-    return passed;
+    if (!got) return;
+    must(std::count(here.begin(), here.end(), *got) == 1, "only who is there gets it");
+    choices_.push_back({arrival.client, std::move(slots), members_.at(*got).slot});
+  }
+
+  /// `slot` was this client's when it could choose among these, and maybe more.
+  [[nodiscard]] bool is_known(std::uint64_t client, const std::set<SlotId>& slots,
+                              SlotId slot) const {
+    return std::any_of(choices_.begin(), choices_.end(), [&](const Choice& choice) {
+      return choice.client == client && choice.chosen == slot &&
+             std::includes(choice.among.begin(), choice.among.end(), slots.begin(), slots.end());
+    });
   }
 
   void join() {
-    if (members_.size() == kMostSeats) return;
-    const Seat seat = balancer_.join(1 + decisions_.pick(4));
-    must(members_.try_emplace(seat).second, "a seat is one worker's");
+    const SlotId slot{decisions_.pick(kSlots)};
+    const bool held = std::any_of(members_.begin(), members_.end(), [&](const auto& entry) {
+      return entry.second.slot == slot && !entry.second.retired;
+    });
+    if (held || members_.size() == kMostSeats) return;
+    const Seat seat = balancer_.join(1 + decisions_.pick(4), slot);
+    must(members_.count(seat) == 0, "a seat is one worker's");
+    members_[seat].slot = slot;
     seats_ = std::max(seats_, static_cast<std::size_t>(seat) + 1);
     must(seats_ <= kMostSeats, "a seat that was left is used again");
   }
@@ -148,12 +235,20 @@ class Model {
     members_.erase(seat);
   }
 
+  void retire() {
+    if (members_.empty()) return;
+    const Seat seat = pick_seat();
+    balancer_.retire(seat);
+    members_.at(seat).retired = true;
+    members_.at(seat).owed.clear();
+  }
+
   void serve() {
     if (members_.empty()) return;
     const Seat seat = pick_seat();
-    const ListenerIndex listener = pick_listener();
+    const ListenerIndex listener = pick_listener().first;
     balancer_.serve(seat, listener);
-    members_.at(seat).serves.push_back(listener);
+    members_.at(seat).serves.insert(listener);
   }
 
   void take() {
@@ -176,12 +271,19 @@ class Model {
     if (!members_.empty()) balancer_.ledger(pick_seat()).mark_full();
   }
 
-  [[nodiscard]] std::size_t turn(ListenerIndex listener) const {
-    const auto found = turns_.find(listener);
-    return found == turns_.end() ? 0 : found->second;
+  /// The last is a lie that must not overflow.
+  void claim_active() {
+    constexpr std::uint32_t kClaims[] = {0, 1, 2, 3, 5, 8, ~0U - 1, ~0U};
+    if (members_.empty()) return;
+    const Seat seat = pick_seat();
+    const std::uint32_t active = kClaims[decisions_.pick(std::size(kClaims))];
+    balancer_.claim_active(seat, active);
+    members_.at(seat).active = active;
   }
 
-  ListenerIndex pick_listener() { return kListeners[decisions_.pick(std::size(kListeners))]; }
+  std::pair<ListenerIndex, Policy> pick_listener() {
+    return kListeners[decisions_.pick(std::size(kListeners))];
+  }
 
   Seat pick_seat() {
     const std::uint32_t steps = decisions_.pick(static_cast<std::uint32_t>(members_.size()));
@@ -189,9 +291,11 @@ class Model {
   }
 
   Decisions& decisions_;
+  std::uint32_t most_;
   Balancer balancer_;
   std::map<Seat, Member> members_;
   std::map<ListenerIndex, std::size_t> turns_;
+  std::vector<Choice> choices_;
   std::size_t seats_ = 0;  ///< as many as there ever were at once
 };
 

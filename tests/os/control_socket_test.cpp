@@ -27,14 +27,14 @@ namespace fs = std::filesystem;
 using test::eventually;
 using test::TempDir;
 
-ControlSocket open(const std::string& path) {
-  auto socket = ControlSocket::open(path);
+UnixListener open(const std::string& path) {
+  auto socket = open_control_socket(path);
   REQUIRE(socket.has_value());
   return std::move(*socket);
 }
 
 std::string refusal_of(const std::string& path) {
-  const auto socket = ControlSocket::open(path);
+  const auto socket = open_control_socket(path);
   REQUIRE_FALSE(socket.has_value());
   return socket.error().message();
 }
@@ -82,7 +82,7 @@ TEST_CASE("a control socket is its owner's alone, in folders of its owner's alon
     const Umask umask(mask);
     const std::string folder = dir.path(std::to_string(mask));
     const std::string path = folder + "/inner/ctl.sock";
-    const ControlSocket socket = open(path);
+    const UnixListener socket = open(path);
     CHECK(S_ISSOCK(look_at(path).st_mode));
     CHECK(mode_of(path) == 0600);
     CHECK(mode_of(folder) == 0700);
@@ -96,14 +96,14 @@ TEST_CASE("a folder that was there already keeps its mode") {
   const std::string folder = dir.path("run");
   REQUIRE(::mkdir(folder.c_str(), 0755) == 0);
   REQUIRE(::chmod(folder.c_str(), 0755) == 0);
-  const ControlSocket socket = open(folder + "/ctl.sock");
+  const UnixListener socket = open(folder + "/ctl.sock");
   CHECK(mode_of(folder) == 0755);
 }
 
 TEST_CASE("both ends know whom they talk to") {
   const TempDir dir;
-  const ControlSocket socket = open(dir.path("ctl.sock"));
-  const auto client = connect_control(dir.path("ctl.sock"));
+  const UnixListener socket = open(dir.path("ctl.sock"));
+  const auto client = connect_unix(dir.path("ctl.sock"), 0);
   REQUIRE(client.has_value());
   const UniqueFd served(::accept4(socket.fd(), nullptr, nullptr, SOCK_CLOEXEC));
   REQUIRE(served.get() >= 0);
@@ -121,33 +121,33 @@ TEST_CASE("a socket that nobody listens on any more is taken over") {
   SUBCASE("its owner died") { bind_at(path, 1).reset(); }
   SUBCASE("its owner never came to listen") { bind_at(path).reset(); }
   REQUIRE(exists(path));
-  const ControlSocket socket = open(path);
-  CHECK(connect_control(path).has_value());
+  const UnixListener socket = open(path);
+  CHECK(connect_unix(path, 0).has_value());
   CHECK(mode_of(path) == 0600);
 }
 
 TEST_CASE("a second master is refused with the first one's pid, and takes nothing from it") {
   const TempDir dir;
   const std::string path = dir.path("ctl.sock");
-  const ControlSocket first = open(path);
+  const UnixListener first = open(path);
   const ino_t inode = look_at(path).st_ino;
-  const auto second = ControlSocket::open(path);
+  const auto second = open_control_socket(path);
   REQUIRE_FALSE(second.has_value());
   CHECK(second.error().code == std::errc::address_in_use);
   CHECK(second.error().message().find(std::to_string(::getpid())) != std::string::npos);
   CHECK(second.error().message().find(path) != std::string::npos);
   CHECK(look_at(path).st_ino == inode);
-  CHECK(connect_control(path).has_value());
+  CHECK(connect_unix(path, 0).has_value());
 }
 
 TEST_CASE("a second master does not wait for a first one that has stopped accepting") {
   const TempDir dir;
   const std::string path = dir.path("ctl.sock");
   UniqueFd first = bind_at(path, 0);
-  const auto waiting = connect_control(path);  // the backlog is full with it
+  const auto waiting = connect_unix(path, 0);  // the backlog is full with it
   REQUIRE(waiting.has_value());
   auto second =
-      std::async(std::launch::async, [&path] { return ControlSocket::open(path).has_value(); });
+      std::async(std::launch::async, [&path] { return open_control_socket(path).has_value(); });
   const bool answered =
       eventually([&] { return second.wait_for(0s) == std::future_status::ready; }, 5s);
   CHECK(answered);
@@ -202,7 +202,7 @@ TEST_CASE("a path that the kernel cannot hold is refused before anything is made
   const std::string longest = dir.path(std::string(107 - dir.path("").size(), 'x'));
   REQUIRE(longest.size() == 107);
   {
-    const ControlSocket socket = open(longest);
+    const UnixListener socket = open(longest);
   }
   CHECK(refusal_of(longest + "x").find("107") != std::string::npos);
   const std::string folder = dir.path("folder");
@@ -224,7 +224,7 @@ TEST_CASE("a folder where others could put a socket of their own is refused") {
     CHECK(mode_of(folder) == mode);
   }
   REQUIRE(::chmod(folder.c_str(), 01777) == 0);  // as /tmp: what is there can only be ours
-  CHECK(ControlSocket::open(path).has_value());
+  CHECK(open_control_socket(path).has_value());
 }
 
 TEST_CASE("a folder that is a file is refused") {
@@ -238,7 +238,7 @@ TEST_CASE("a folder that is a file is refused") {
 TEST_CASE("the socket is unlinked at the end if it is still the one that was made") {
   const TempDir dir;
   const std::string path = dir.path("ctl.sock");
-  std::optional<ControlSocket> socket;
+  std::optional<UnixListener> socket;
   SUBCASE("it is") {
     socket.emplace(open(path));
     socket.reset();
@@ -246,19 +246,19 @@ TEST_CASE("the socket is unlinked at the end if it is still the one that was mad
   }
   SUBCASE("it is, and the object was moved") {
     socket.emplace(open(path));
-    std::optional<ControlSocket> moved(std::move(*socket));
+    std::optional<UnixListener> moved(std::move(*socket));
     socket.reset();
     CHECK(exists(path));
-    CHECK(connect_control(path).has_value());
+    CHECK(connect_unix(path, 0).has_value());
     moved.reset();
     CHECK_FALSE(exists(path));
   }
   SUBCASE("another took its place") {
     socket.emplace(open(path));
     REQUIRE(::unlink(path.c_str()) == 0);
-    const ControlSocket other = open(path);
+    const UnixListener other = open(path);
     socket.reset();
-    CHECK(connect_control(path).has_value());
+    CHECK(connect_unix(path, 0).has_value());
   }
   SUBCASE("a file took its place") {
     socket.emplace(open(path));

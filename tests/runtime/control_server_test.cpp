@@ -1,5 +1,6 @@
 #include "master/runtime/control_server.h"
 
+#include "master/os/control_socket.h"
 #include "tests/support/eventually.h"
 #include "tests/support/temp_dir.h"
 
@@ -23,7 +24,7 @@ using test::eventually;
 /// A server that knows the verbs "echo", which gives back the member "text", and "large".
 struct Server {
   Server() : path(dir.path("ctl.sock")) {
-    auto socket = os::ControlSocket::open(path);
+    auto socket = os::open_control_socket(path);
     REQUIRE(socket.has_value());
     server.emplace(io, std::move(*socket),
                    [this](const std::string& verb, const CheckedJson& request) {
@@ -56,7 +57,7 @@ struct Server {
 class Client {
  public:
   explicit Client(Server& server) : server_(server) {
-    auto fd = os::connect_control(server.path);
+    auto fd = os::connect_unix(server.path, 0);
     REQUIRE(fd.has_value());
     fd_ = std::move(*fd);
   }
@@ -250,7 +251,7 @@ TEST_CASE("hundreds of clients that say nothing keep nobody out") {
 TEST_CASE("the socket is gone with its server") {
   Server server;
   server.server.reset();
-  CHECK_FALSE(os::connect_control(server.path).has_value());
+  CHECK_FALSE(os::connect_unix(server.path, 0).has_value());
   CHECK(::access(server.path.c_str(), F_OK) < 0);
 }
 

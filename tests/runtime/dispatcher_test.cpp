@@ -100,7 +100,8 @@ struct Bench {
             .broke_protocol = [this](ChildId child, const std::string&) { ++broke[child.number]; },
             .stalled = [this](ChildId child,
                               std::uint32_t count) { stalls[child.number] += count; },
-            .accept_failed = [this](const Error& error) { failures.push_back(error.code); }});
+            .accept_failed = [this](const Error& error) { failures.push_back(error.code); },
+            .expired = [this](core::ListenerIndex, std::uint64_t count) { expired += count; }});
     for (core::ListenerIndex index = 0; index < listener_count; ++index) {
       auto listener = os::Listener::open(*any, 1024);
       REQUIRE(listener.has_value());
@@ -187,6 +188,7 @@ struct Bench {
   std::map<std::uint32_t, int> broke;
   std::map<std::uint32_t, std::uint32_t> stalls;
   std::vector<std::error_code> failures;
+  std::uint64_t expired = 0;
   std::optional<Dispatcher> dispatcher;
   std::deque<Worker> workers;
   std::map<std::uint32_t, UniqueFd> clients;

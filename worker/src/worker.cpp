@@ -21,6 +21,8 @@ Worker::ListenerId Worker::listen(const Endpoint& endpoint, Handler handler) {
 
 Worker::ListenerId Worker::open(const Endpoint& endpoint) { return state_->open(endpoint); }
 
+int Worker::datagram(const Endpoint& endpoint) { return state_->open_datagram(endpoint); }
+
 void Worker::want(ListenerId listener, Handler handler) {
   state_->want(listener, std::move(handler), false);
 }

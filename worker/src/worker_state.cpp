@@ -1,6 +1,6 @@
 #include "worker/src/worker_state.h"
 
-#include "common/address.h"
+#include "worker/src/raise.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -22,18 +22,6 @@ constexpr std::uint64_t kChanged = 3;
 constexpr std::uint64_t kListener = 1ULL << 32;
 constexpr std::uint64_t kWatched = 2ULL << 32;
 constexpr std::uint64_t kIndex = 0xFFFF'FFFFULL;
-
-constexpr int kOwnBacklog = 4096;
-
-[[noreturn]] void raise(const Error& error) {
-  throw std::runtime_error("clusterd: " + error.message());
-}
-
-template <typename T>
-T need(Result<T> result) {
-  if (!result) raise(result.error());
-  return std::move(*result);
-}
 
 Peer to_peer(const handoff::Peer& from) {
   Peer peer;
@@ -63,59 +51,6 @@ WorkerState::WorkerState() : epoll(::epoll_create1(EPOLL_CLOEXEC)) {
     add_to_epoll(offers->fd(), EPOLLIN, kOffers);
   }
   add_to_epoll(tally->changed.get(), EPOLLIN | EPOLLET, kChanged);
-}
-
-Worker::ListenerId WorkerState::open(const Endpoint& endpoint) {
-  auto listener = std::make_unique<ListenerState>();
-  if (managed) {
-    open_managed(endpoint, *listener);
-  } else {
-    open_own(endpoint, *listener);
-  }
-  listeners.push_back(std::move(listener));
-  return static_cast<Worker::ListenerId>(listeners.size() - 1);
-}
-
-void WorkerState::open_managed(const Endpoint& endpoint, ListenerState& listener) {
-  const std::int64_t seq = next_seq++;
-  if (auto sent = channel->send(encode(protocol::Listen{seq, endpoint.name})); !sent) {
-    raise(sent.error());
-  }
-  for (;;) {
-    const protocol::FromMaster message = need(channel->wait());
-    const auto* reply = std::get_if<protocol::Listening>(&message);
-    if (reply == nullptr || reply->ack != seq) {
-      on_message(message);
-      continue;
-    }
-    if (reply->index < 0) raise(make_error(reply->error));
-    listener.index = static_cast<std::uint32_t>(reply->index);
-    listener.address = reply->address;
-    auto fds = need(channel->take_fds(reply->fds));
-    if (!fds.empty()) listener.socket = std::move(fds.front());
-    return;
-  }
-}
-
-void WorkerState::open_own(const Endpoint& endpoint, ListenerState& listener) {
-  if (endpoint.address.empty()) {
-    raise(make_error("not started by clusterd, and no address is given to bind for \"" +
-                     endpoint.name + "\""));
-  }
-  const Address address = need(Address::parse(endpoint.address));
-  listener.socket.reset(
-      ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
-  const int fd = listener.socket.get();
-  if (fd < 0) raise(errno_error("make a socket for " + endpoint.address));
-  const int on = 1;
-  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (::bind(fd, address.data(), address.size()) < 0)
-    raise(errno_error("bind " + endpoint.address));
-  if (::listen(fd, kOwnBacklog) < 0) raise(errno_error("listen on " + endpoint.address));
-  sockaddr_storage real{};
-  socklen_t length = sizeof real;
-  ::getsockname(fd, reinterpret_cast<sockaddr*>(&real), &length);
-  listener.address = need(Address::from(reinterpret_cast<sockaddr*>(&real), length)).text();
 }
 
 void WorkerState::want(Worker::ListenerId id, Worker::Handler handler, bool for_ever) {

@@ -35,8 +35,10 @@ struct WorkerState {
   void watch(int fd, std::function<void()> on_readable);
   [[nodiscard]] bool finished() const;
 
-  void open_managed(const Endpoint& endpoint, ListenerState& listener);
-  void open_own(const Endpoint& endpoint, ListenerState& listener);
+  [[nodiscard]] int open_datagram(const Endpoint& endpoint);
+  /// Fill in the listener; give whether it is a UDP one.
+  [[nodiscard]] bool open_managed(const Endpoint& endpoint, ListenerState& listener);
+  void open_own(const Endpoint& endpoint, int type, ListenerState& listener);
   void handle(std::uint64_t event);
   void on_channel();
   void on_message(const protocol::FromMaster& message);
@@ -56,6 +58,7 @@ struct WorkerState {
   std::shared_ptr<Tally> tally;
   std::unique_ptr<OfferQueue> offers;
   std::vector<std::unique_ptr<ListenerState>> listeners;
+  std::vector<UniqueFd> datagrams;
   std::deque<std::pair<int, std::function<void()>>> watched;  ///< stays put while one is called
   std::function<void()> drain_callback;
   std::int64_t next_seq = 1;

@@ -121,6 +121,11 @@ class Worker {
   /// at a time and listener; an empty handler takes the request back.
   void want(ListenerId listener, Handler handler);
 
+  /// A UDP listener ("udp://127.0.0.1:5353" under clusterd by that name or its own; bound here
+  /// without): a bound, non-blocking socket, shared by all workers, of which each gets the datagrams
+  /// that it reads first. It belongs to the Worker. When the worker drains, stop reading.
+  [[nodiscard]] int datagram(const Endpoint& endpoint);
+
   /// The address that is really served ("127.0.0.1:34567" where port 0 was asked for).
   [[nodiscard]] std::string address(ListenerId listener) const;
   /// The listener is shared by the workers, which accept for themselves (accept race).

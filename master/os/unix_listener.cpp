@@ -1,0 +1,151 @@
+#include "master/os/unix_listener.h"
+
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <utility>
+
+namespace clusterd::os {
+namespace {
+
+Result<sockaddr_un> to_sockaddr(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof address.sun_path) {
+    return make_error("the path of a Unix socket has 1 to 107 bytes: " + path);
+  }
+  std::memcpy(address.sun_path, path.data(), path.size());
+  return address;
+}
+
+/// Holds a folder's lock, so that of two masters that start at once one sees the other's socket.
+/// Tries for a second: nobody holds it longer than it takes to bind.
+Result<UniqueFd> lock_folder(const std::string& folder) {
+  UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return errno_error("open " + folder);
+  for (int tries = 0; ::flock(fd.get(), LOCK_EX | LOCK_NB) < 0; ++tries) {
+    if (errno != EWOULDBLOCK || tries == 50) return errno_error("lock " + folder);
+    const timespec pause{0, 20'000'000};
+    ::nanosleep(&pause, nullptr);
+  }
+  return fd;
+}
+
+/// Makes room at `path`, or says who is there.
+Result<void> clear_the_way(const std::string& path, const std::string& rival) {
+  struct stat status{};
+  if (::lstat(path.c_str(), &status) < 0) {
+    if (errno == ENOENT) return {};
+    return errno_error("look at " + path);
+  }
+  if (!S_ISSOCK(status.st_mode)) {
+    return make_error(path + " exists and is not a socket; move it away");
+  }
+  auto living = connect_unix(path, SOCK_NONBLOCK);
+  if (living) {
+    const auto peer = peer_of(living->get());
+    return Error{std::make_error_code(std::errc::address_in_use),
+                 rival + " at " + path + (peer ? " (pid " + std::to_string(peer->pid) + ")" : "")};
+  }
+  if (living.error().code == std::errc::resource_unavailable_try_again) {
+    return Error{std::make_error_code(std::errc::address_in_use),
+                 rival + " at " + path + ", and does not answer"};
+  }
+  if (living.error().code != std::errc::connection_refused) return living.error();
+  if (status.st_uid != ::geteuid()) return make_error(path + " is another user's dead socket");
+  if (::unlink(path.c_str()) < 0) return errno_error("remove the dead socket " + path);
+  return {};
+}
+
+/// bind(2) gives the file the mode that umask leaves: never, not for a moment, more than asked for.
+int bind_with_mode(int fd, const sockaddr_un& address, mode_t mode) {
+  const mode_t before = ::umask(~mode & 0777);
+  const int bound = ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  const int error = errno;
+  ::umask(before);
+  errno = error;
+  return bound;
+}
+
+}  // namespace
+
+Result<UnixListener> UnixListener::open(const UnixListenerSpec& spec) {
+  const auto address = to_sockaddr(spec.path);
+  if (!address) return address.error();
+  const auto lock = lock_folder(folder_of(spec.path));
+  if (!lock) return lock.error();
+  if (auto cleared = clear_the_way(spec.path, spec.rival); !cleared) return cleared.error();
+
+  UnixListener listener;
+  listener.fd_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!listener.fd_) return errno_error("make a Unix socket");
+  if (bind_with_mode(listener.fd(), *address, spec.mode) < 0) {
+    return errno_error("bind " + spec.path);
+  }
+  struct stat status{};
+  if (::lstat(spec.path.c_str(), &status) < 0) return errno_error("look at " + spec.path);
+  listener.path_ = spec.path;
+  listener.device_ = status.st_dev;
+  listener.inode_ = status.st_ino;
+  if (spec.owner || spec.group) {
+    const uid_t owner = spec.owner.value_or(static_cast<uid_t>(-1));
+    const gid_t group = spec.group.value_or(static_cast<gid_t>(-1));
+    if (::lchown(spec.path.c_str(), owner, group) < 0) {
+      return errno_error("change the owner of " + spec.path);
+    }
+  }
+  if (::listen(listener.fd(), spec.backlog) < 0) return errno_error("listen on " + spec.path);
+  return listener;
+}
+
+UnixListener::UnixListener(UnixListener&& other) noexcept
+    : fd_(std::move(other.fd_)),
+      path_(other.path_),
+      device_(other.device_),
+      inode_(std::exchange(other.inode_, 0)) {}
+
+void UnixListener::close() {
+  const bool made = inode_ != 0;
+  fd_.reset();
+  struct stat status{};
+  if (!made || ::lstat(path_.c_str(), &status) < 0) return;
+  if (status.st_dev == device_ && status.st_ino == inode_) ::unlink(path_.c_str());
+  inode_ = 0;
+}
+
+std::string folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+Result<void> check_unix_path(const std::string& path) {
+  if (const auto address = to_sockaddr(path); !address) return address.error();
+  return {};
+}
+
+Result<UniqueFd> connect_unix(const std::string& path, int flags) {
+  const auto address = to_sockaddr(path);
+  if (!address) return address.error();
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
+  if (!fd) return errno_error("make a socket");
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(sockaddr_un)) < 0) {
+    return errno_error("connect to " + path);
+  }
+  return fd;
+}
+
+std::optional<PeerProcess> peer_of(int socket) {
+  ucred credentials{};
+  socklen_t length = sizeof credentials;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &length) < 0) return std::nullopt;
+  return PeerProcess{credentials.pid, credentials.uid};
+}
+
+}  // namespace clusterd::os
