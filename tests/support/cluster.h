@@ -17,6 +17,8 @@ namespace clusterd::test {
 /// Where the build put things; set by CMake.
 [[nodiscard]] std::string clusterd_program();
 [[nodiscard]] std::string http_worker();
+[[nodiscard]] std::string echo_worker();
+[[nodiscard]] std::string epoll_worker();
 [[nodiscard]] std::string fixture_worker();
 
 struct ClusterOptions {

@@ -5,17 +5,19 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <chrono>
+#include <cstddef>
+#include <map>
 #include <set>
-#include <sstream>
 #include <string>
 #include <vector>
 
 /// Texts of app.conf for tests, and what becomes of them.
 namespace clusterd::test {
 
-using namespace config;
-using namespace std::chrono_literals;
+using config::Mistake;
+using config::Mistakes;
+using config::Settings;
+using config::Surroundings;
 
 inline const std::string kListen = "[[listen]]\naddress = '127.0.0.1:80'\n";
 inline const std::string kWorker = "[worker]\ncommand = ['./web']\n";
@@ -37,6 +39,23 @@ inline std::string fake_why_not(const std::string& path) {
   return path == "/usr/bin/server" ? "is not executable" : "No such file or directory";
 }
 
+inline std::string fake_why_not_folder(const std::string& path) {
+  static const std::set<std::string> good = {"/etc/shop", "/srv", "/etc/shop/run"};
+  return good.contains(path) ? "" : "No such file or directory";
+}
+
+/// /etc/shop has a.env, b.env and bad.env.
+inline Result<std::string> fake_read_file(const std::string& path, std::size_t limit) {
+  static const std::map<std::string, std::string> files = {
+      {"/etc/shop/a.env", "A=1\nB=1\n"},
+      {"/etc/shop/b.env", "B=2\nC='2'\n"},
+      {"/etc/shop/bad.env", "\nCLUSTERD_A=1\nB\n"}};
+  CHECK(limit == 1U << 20U);
+  const auto found = files.find(path);
+  if (found == files.end()) return make_error("cannot be read: No such file or directory");
+  return found->second;
+}
+
 inline Surroundings surroundings(const std::string& file = "/etc/shop/shop.conf") {
   Surroundings result;
   result.file = file;
@@ -45,11 +64,16 @@ inline Surroundings surroundings(const std::string& file = "/etc/shop/shop.conf"
   result.cpus_reason = "3 CPUs in the affinity mask";
   result.control_root = "/run/clusterd";
   result.why_not_executable = &fake_why_not;
+  result.why_not_folder = &fake_why_not_folder;
+  result.read_file = &fake_read_file;
   return result;
 }
 
-inline Settings good(const std::string& text, const Surroundings& around = surroundings()) {
-  const auto result = parse(text, around);
+using Sets = std::vector<std::string>;
+
+inline Settings good(const std::string& text, const Surroundings& around = surroundings(),
+                     const Sets& sets = {}) {
+  const auto result = parse(text, around, sets);
   if (const auto* mistakes = std::get_if<Mistakes>(&result)) {
     for (const Mistake& mistake : *mistakes) MESSAGE(config::text("app.conf", mistake));
     FAIL("not accepted: " << text);
@@ -57,14 +81,18 @@ inline Settings good(const std::string& text, const Surroundings& around = surro
   return std::get<Settings>(result);
 }
 
-/// "LINE: WHAT" for each mistake, one a line. A " becomes a ', which needs no escape here.
-inline std::string bad(const std::string& text, const Surroundings& around = surroundings()) {
-  const auto result = parse(text, around);
+/// "LINE: WHAT" for each mistake, one a line, with its origin before it unless that is app.conf.
+/// A " becomes a ', which needs no escape here.
+inline std::string bad(const std::string& text, const Surroundings& around = surroundings(),
+                       const Sets& sets = {}) {
+  const auto result = parse(text, around, sets);
   std::string all;
   if (const auto* mistakes = std::get_if<Mistakes>(&result)) {
     CHECK_FALSE(mistakes->empty());
-    for (const auto& [line, what] : *mistakes) {
-      all += (all.empty() ? "" : "\n") + std::to_string(line) + ": " + what;
+    for (const Mistake& mistake : *mistakes) {
+      if (!all.empty()) all += '\n';
+      all += mistake.origin.empty() ? std::to_string(mistake.line) + ": " + mistake.what
+                                    : config::text("", mistake);
     }
   }
   std::replace(all.begin(), all.end(), '"', '\'');
@@ -87,28 +115,6 @@ struct Case {
 inline void each_is_bad(std::string (*how)(const std::string&), const std::string& start,
                         const std::vector<Case>& cases) {
   for (const auto& [text, mistake] : cases) CHECK(how(text) == start + mistake);
-}
-
-/// What an operator sees of the settings, on a few lines.
-inline std::string summary(const Settings& s) {
-  std::ostringstream out;
-  out << s.file << ' ' << s.directory << ' ' << s.name << ' ' << s.workers << " ("
-      << s.workers_reason << ")\n";
-  for (const Listen& listen : s.listen) {
-    out << listen.name << ' ' << listen.address.text() << ' ' << static_cast<int>(listen.policy)
-        << ' ' << listen.backlog << '\n';
-  }
-  out << s.worker.program << ':';
-  for (const std::string& word : s.worker.command) out << ' ' << word;
-  for (const auto& [name, value] : s.worker.env) out << ' ' << name << '=' << value;
-  out << '\n';
-  for (const Duration duration :
-       {s.worker.ready_timeout, s.worker.drain_timeout, s.worker.kill_timeout,
-        s.worker.stall_timeout, s.restart.backoff_first, s.restart.backoff_max}) {
-    out << duration / 1ms << "ms ";
-  }
-  out << s.worker.max_pending << ' ' << s.control.socket << ' ' << static_cast<int>(s.log.level);
-  return out.str();
 }
 
 }  // namespace clusterd::test

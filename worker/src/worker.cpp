@@ -66,4 +66,6 @@ void Worker::watch(int fd, std::function<void()> on_readable) {
   state_->watch(fd, std::move(on_readable));
 }
 
+void Worker::unwatch(int fd) { state_->unwatch(fd); }
+
 }  // namespace clusterd

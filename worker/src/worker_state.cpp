@@ -15,7 +15,7 @@
 namespace clusterd::detail {
 namespace {
 
-// What an epoll event is about: its kind, and for the last two an index.
+// What an epoll event is about: its kind, and for the last two a listener's index, a descriptor.
 constexpr std::uint64_t kChannel = 1;
 constexpr std::uint64_t kOffers = 2;
 constexpr std::uint64_t kChanged = 3;
@@ -94,7 +94,10 @@ void WorkerState::handle(std::uint64_t event) {
   } else if ((event & kListener) != 0) {
     on_listening_socket(*listeners[event & kIndex]);
   } else if ((event & kWatched) != 0) {
-    watched[event & kIndex].second();
+    const auto found = watched.find(static_cast<int>(event & kIndex));
+    if (found == watched.end()) return;
+    const auto on_readable = found->second;  // which may unwatch itself
+    (*on_readable)();
   }
 }
 
@@ -218,8 +221,12 @@ bool WorkerState::finished() const {
 }
 
 void WorkerState::watch(int fd, std::function<void()> on_readable) {
-  watched.emplace_back(fd, std::move(on_readable));
-  add_to_epoll(fd, EPOLLIN, kWatched | (watched.size() - 1));
+  add_to_epoll(fd, EPOLLIN, kWatched | static_cast<std::uint32_t>(fd));
+  watched[fd] = std::make_shared<std::function<void()>>(std::move(on_readable));
+}
+
+void WorkerState::unwatch(int fd) {
+  if (watched.erase(fd) > 0) ::epoll_ctl(epoll.get(), EPOLL_CTL_DEL, fd, nullptr);
 }
 
 void WorkerState::add_to_epoll(int fd, std::uint32_t events, std::uint64_t data) {

@@ -6,7 +6,7 @@
 #include "worker/src/offer_queue.h"
 #include "worker/src/tally.h"
 
-#include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -33,6 +33,7 @@ struct WorkerState {
   void say_ready();
   void dispatch(int timeout_ms);
   void watch(int fd, std::function<void()> on_readable);
+  void unwatch(int fd);
   [[nodiscard]] bool finished() const;
 
   [[nodiscard]] int open_datagram(const Endpoint& endpoint);
@@ -59,7 +60,7 @@ struct WorkerState {
   std::unique_ptr<OfferQueue> offers;
   std::vector<std::unique_ptr<ListenerState>> listeners;
   std::vector<UniqueFd> datagrams;
-  std::deque<std::pair<int, std::function<void()>>> watched;  ///< stays put while one is called
+  std::map<int, std::shared_ptr<std::function<void()>>> watched;
   std::function<void()> drain_callback;
   std::int64_t next_seq = 1;
   Duration orphan_time{};

@@ -122,8 +122,8 @@ class Worker {
   void want(ListenerId listener, Handler handler);
 
   /// A UDP listener ("udp://127.0.0.1:5353" under clusterd by that name or its own; bound here
-  /// without): a bound, non-blocking socket, shared by all workers, of which each gets the datagrams
-  /// that it reads first. It belongs to the Worker. When the worker drains, stop reading.
+  /// without): a bound, non-blocking socket, shared by all workers, of which each gets the
+  /// datagrams that it reads first. It belongs to the Worker. When the worker drains, stop reading.
   [[nodiscard]] int datagram(const Endpoint& endpoint);
 
   /// The address that is really served ("127.0.0.1:34567" where port 0 was asked for).
@@ -157,6 +157,9 @@ class Worker {
   /// dispatch() also watches `fd` and calls `on_readable` while it is readable: another loop's
   /// pollable descriptor (uv_backend_fd, an epoll set) can so be driven by run().
   void watch(int fd, std::function<void()> on_readable);
+  /// Before `fd` is closed: the kernel forgets a closed descriptor only when the last copy of it is
+  /// closed, and of a connection the master may have one, a moment more.
+  void unwatch(int fd);
 
  private:
   std::unique_ptr<detail::WorkerState> state_;

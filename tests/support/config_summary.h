@@ -1,0 +1,63 @@
+#pragma once
+
+#include "config/settings.h"
+
+#include <chrono>
+#include <sstream>
+#include <string>
+
+/// Settings as a few lines of text, which a test can compare.
+namespace clusterd::test {
+
+inline std::string as_ms(Duration duration) {
+  return std::to_string(duration / std::chrono::milliseconds(1)) + "ms";
+}
+
+/// The name, what only some addresses have, policy, backlog and queue_timeout.
+inline std::string summary(const config::Listen& listen) {
+  std::ostringstream out;
+  out << listen.name << ' ';
+  if (listen.kind == config::Listen::Kind::unix_socket) {
+    out << listen.path << ' ' << std::oct << listen.mode << std::dec << " <" << listen.owner
+        << "> <" << listen.group << '>';
+  } else {
+    out << (listen.kind == config::Listen::Kind::udp ? "udp " : "") << listen.address.text()
+        << (listen.nodelay ? " nodelay " : " delay ") << as_ms(listen.defer_accept)
+        << (listen.v6only ? " v6only" : " v4too");
+  }
+  out << ' ' << static_cast<int>(listen.policy) << ' ' << listen.backlog << ' '
+      << as_ms(listen.queue_timeout);
+  return out.str();
+}
+
+inline std::string summary(const config::Worker& worker) {
+  std::ostringstream out;
+  out << worker.program << ':';
+  for (const std::string& word : worker.command) out << ' ' << word;
+  for (const auto& [name, value] : worker.env) out << ' ' << name << '=' << value;
+  out << '\n';
+  for (const Duration duration :
+       {worker.ready_timeout, worker.drain_timeout, worker.kill_timeout, worker.stall_timeout}) {
+    out << as_ms(duration) << ' ';
+  }
+  out << worker.max_pending << ' ' << worker.max_connections << '\n' << worker.cwd;
+  if (worker.umask) out << " umask " << std::oct << *worker.umask << std::dec;
+  if (worker.nofile) out << " nofile " << *worker.nofile;
+  if (worker.nice) out << " nice " << *worker.nice;
+  out << " sched " << static_cast<int>(worker.sched);
+  return out.str();
+}
+
+/// What an operator sees of the settings, on a few lines.
+inline std::string summary(const config::Settings& s) {
+  std::ostringstream out;
+  out << s.file << ' ' << s.directory << ' ' << s.name << ' ' << s.workers << " ("
+      << s.workers_reason << ")\n";
+  for (const config::Listen& listen : s.listen) out << summary(listen) << '\n';
+  out << summary(s.worker) << '\n';
+  out << as_ms(s.restart.backoff_first) << ' ' << as_ms(s.restart.backoff_max) << ' '
+      << s.control.socket << ' ' << static_cast<int>(s.log.level);
+  return out.str();
+}
+
+}  // namespace clusterd::test
