@@ -17,7 +17,7 @@ namespace clusterd::config {
 namespace {
 
 constexpr int kUsage = 64;  // EX_USAGE of sysexits.h
-constexpr std::string_view kCommands[] = {"start", "check", "status", "stop", "version"};
+constexpr std::string_view kCommands[] = {"start", "check", "init", "status", "stop", "version"};
 
 PrintAndExit usage_error(const std::string& what) {
   const std::string after = what.ends_with('?') ? " " : "; ";
@@ -44,6 +44,7 @@ class CommandLine {
 
  private:
   [[nodiscard]] CLI::App* add_command(std::string_view name, const std::string& what);
+  void add_commands();
   void add_target(CLI::App* command);
   [[nodiscard]] std::string mistake_at_top() const;
   [[nodiscard]] std::string mistake_in(const CLI::App& command) const;
@@ -53,10 +54,13 @@ class CommandLine {
                 "clusterd"};
   CLI::App* start_ = nullptr;
   CLI::App* check_ = nullptr;
+  CLI::App* init_ = nullptr;
+  CLI::App* keys_ = nullptr;
   CLI::App* status_ = nullptr;
   CLI::App* stop_ = nullptr;
   CLI::App* version_ = nullptr;
   Target target_;
+  InitCommand new_file_;
   bool json_ = false;
   bool now_ = false;
   bool no_wait_ = false;
@@ -73,21 +77,39 @@ CommandLine::CommandLine() {
   // After the first command every word is an argument: a file may be called "stop".
   app_.require_subcommand(0, 1);
 
-  start_ = add_command("start", "Start a cluster in the foreground");
-  check_ = add_command("check", "Say what is wrong in a configuration file");
-  status_ = add_command("status", "Show the state of a running cluster");
-  stop_ = add_command("stop", "Stop a running cluster, and wait until it is gone");
-  version_ = add_command("version", "Print the version");
+  add_commands();
   for (CLI::App* with_file : {start_, check_}) {
     with_file->add_option("FILE", target_.file, "The configuration file")
         ->type_name("")
         ->required();
+    // One value each, so that the next word can be FILE.
+    with_file->add_option("--set")
+        ->description("Set a key of the file; may be given often")
+        ->type_name("KEY=VALUE")
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->expected(1)
+        ->allow_extra_args(false);
   }
+  init_->add_option("FILE", new_file_.file, "The file to write; app.conf if none is given")
+      ->type_name("");
+  init_->add_option("--worker", new_file_.worker, "The worker's program and its arguments")
+      ->type_name("COMMAND");
   add_target(status_);
   add_target(stop_);
   status_->add_flag("--json", json_, "Print JSON");
   stop_->add_flag("--now", now_, "Kill the workers instead of draining them");
   stop_->add_flag("--no-wait", no_wait_, "Return at once");
+}
+
+void CommandLine::add_commands() {
+  start_ = add_command("start", "Start a cluster in the foreground");
+  check_ = add_command("check", "Say what is wrong in a configuration file");
+  init_ = add_command("init", "Write a configuration file to start from");
+  status_ = add_command("status", "Show the state of a running cluster");
+  stop_ = add_command("stop", "Stop a running cluster, and wait until it is gone");
+  version_ = add_command("version", "Print the version");
+  keys_ = add_command("keys", "Print the keys of a configuration file as Markdown");
+  keys_->group("");
 }
 
 CLI::App* CommandLine::add_command(std::string_view name, const std::string& what) {
@@ -149,7 +171,8 @@ std::string CommandLine::mistake_in(const CLI::App& command) const {
   if (option != extra.end()) return unknown("option", *option, known);
   if (!extra.empty()) return "unexpected argument " + in_quotes(extra[0]);
 
-  if (&command == version_) return "";
+  if (&command == version_ || &command == keys_) return "";
+  if (&command == init_) return new_file_.file.empty() ? "FILE is empty" : "";
   const bool by_socket = &command == status_ || &command == stop_;
   if (!by_socket && target_.file.empty()) return "FILE is missing";
   if (by_socket && target_.file.empty() == target_.socket.empty())
@@ -158,8 +181,10 @@ std::string CommandLine::mistake_in(const CLI::App& command) const {
 }
 
 Command CommandLine::command(const CLI::App* given) const {
-  if (given == start_) return StartCommand{target_.file};
-  if (given == check_) return CheckCommand{target_.file};
+  if (given == start_) return StartCommand{target_.file, given->get_option("--set")->results()};
+  if (given == check_) return CheckCommand{target_.file, given->get_option("--set")->results()};
+  if (given == init_) return new_file_;
+  if (given == keys_) return KeysCommand{};
   if (given == status_) return StatusCommand{target_, json_};
   if (given == stop_) return StopCommand{target_, now_, !no_wait_};
   return version();

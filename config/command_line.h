@@ -2,18 +2,30 @@
 
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace clusterd::config {
 
-/// clusterd start app.conf
+/// clusterd start [--set KEY=VALUE]... app.conf
 struct StartCommand {
   std::string file;
+  std::vector<std::string> sets = {};  ///< "KEY=VALUE", for config::load()
 };
 
-/// clusterd check app.conf
+/// clusterd check [--set KEY=VALUE]... app.conf
 struct CheckCommand {
   std::string file;
+  std::vector<std::string> sets = {};
 };
+
+/// clusterd init [--worker COMMAND] [FILE]
+struct InitCommand {
+  std::string file = "app.conf";
+  std::string worker;  ///< in words, as a shell reads them; empty: an example
+};
+
+/// clusterd keys: prints docs/KEYS.md. It is for who changes the code, and in no help.
+struct KeysCommand {};
 
 /// Where a running master is: its app.conf, or its control socket.
 struct Target {
@@ -40,7 +52,8 @@ struct PrintAndExit {
   int code = 0;  ///< 0, or 64 and then `text` belongs on stderr
 };
 
-using Command = std::variant<StartCommand, CheckCommand, StatusCommand, StopCommand, PrintAndExit>;
+using Command = std::variant<StartCommand, CheckCommand, InitCommand, KeysCommand, StatusCommand,
+                             StopCommand, PrintAndExit>;
 
 /// Reads argv. Never exits or prints by itself.
 [[nodiscard]] Command parse_command_line(int argc, const char* const* argv);

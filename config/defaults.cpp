@@ -1,25 +1,23 @@
 #include "config/defaults.h"
 
 #include "common/unique_fd.h"
+#include "config/cpu_limit.h"
 #include "config/words.h"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstdint>
 #include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
 #include <memory>
-#include <sched.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <utility>
 
 namespace clusterd::config {
 namespace {
 
-constexpr std::size_t kMostBytes = 1U << 20U;
 constexpr const char* kUsualPath = "/usr/local/bin:/usr/bin:/bin";
 constexpr const char* kCannotBeRead = "cannot be read";
 
@@ -27,19 +25,6 @@ constexpr const char* kCannotBeRead = "cannot be read";
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
-}
-
-void find_cpus(Surroundings& found) {
-  // The kernel refuses a mask smaller than its own: 8 sets of 1,024 are as many as it can have.
-  std::array<cpu_set_t, 8> masks{};
-  if (::sched_getaffinity(0, sizeof masks, masks.data()) != 0) {
-    found.cpus_reason = "the affinity mask cannot be read";
-    return;
-  }
-  const int count = std::max(1, CPU_COUNT_S(sizeof masks, masks.data()));
-  found.cpus = static_cast<std::uint32_t>(count);
-  found.cpus_reason = std::to_string(count) + (count == 1 ? " CPU" : " CPUs");
-  found.cpus_reason += " in the affinity mask";
 }
 
 std::string find_control_root() {
@@ -93,9 +78,13 @@ Surroundings find_surroundings(const std::string& real_file) {
   found.file = real_file;
   found.path = environment("PATH");
   if (found.path.empty()) found.path = kUsualPath;
-  find_cpus(found);
+  UsableCpus cpus = usable_cpus();
+  found.cpus = cpus.count;
+  found.cpus_reason = std::move(cpus.reason);
   found.control_root = find_control_root();
   found.why_not_executable = &why_not_executable;
+  found.why_not_folder = &why_not_folder;
+  found.read_file = &read_file;
   return found;
 }
 
@@ -107,6 +96,21 @@ std::string why_not_executable(const std::string& path) {
   // AT_EACCESS: exec asks for the effective user as well.
   if (::faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) != 0) return "is not executable";
   return "";
+}
+
+std::string why_not_folder(const std::string& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return std::system_category().message(errno);
+  if (!S_ISDIR(status.st_mode)) return "is not a folder";
+  if (::faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) != 0) return "cannot be entered";
+  return "";
+}
+
+std::string why_not_socket(const std::string& path) {
+  constexpr std::size_t kMostSocketBytes = sizeof(sockaddr_un::sun_path) - 1;
+  if (path.size() <= kMostSocketBytes) return "";
+  return in_quotes(path, kMostPathBytes) + " has " + std::to_string(path.size()) +
+         " bytes; a socket's path may have " + std::to_string(kMostSocketBytes);
 }
 
 Result<std::string> real_path(const std::string& file) {
@@ -125,10 +129,12 @@ Result<std::string> read_file(const std::string& file, std::size_t limit) {
   if (!S_ISREG(status.st_mode)) return make_error("is not a regular file");
 
   // The size that fstat() gives may be a lie (/proc) or change meanwhile: only reading tells.
-  std::string content(limit + 1, '\0');
+  constexpr std::size_t kPiece = 64U * 1024U;
+  std::string content;
   std::size_t size = 0;
-  while (size < content.size()) {
-    const ssize_t got = ::read(fd.get(), content.data() + size, content.size() - size);
+  while (size <= limit) {
+    content.resize(size + kPiece);
+    const ssize_t got = ::read(fd.get(), content.data() + size, kPiece);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return errno_error(kCannotBeRead);
     if (got == 0) break;
@@ -140,16 +146,17 @@ Result<std::string> read_file(const std::string& file, std::size_t limit) {
 }
 
 std::string text(const std::string& file, const Mistake& mistake) {
-  if (mistake.line == 0) return file + ": " + mistake.what;
-  return file + ":" + std::to_string(mistake.line) + ": " + mistake.what;
+  const std::string& where = mistake.origin.empty() ? file : mistake.origin;
+  if (mistake.line == 0) return where + ": " + mistake.what;
+  return where + ":" + std::to_string(mistake.line) + ": " + mistake.what;
 }
 
-std::variant<Settings, Mistakes> load(const std::string& file) {
+std::variant<Settings, Mistakes> load(const std::string& file, std::span<const std::string> sets) {
   const Result<std::string> real = real_path(file);
   if (!real.has_value()) return Mistakes{{0, real.error().message()}};
-  const Result<std::string> content = read_file(*real, kMostBytes);
+  const Result<std::string> content = read_file(*real, kMostFileBytes);
   if (!content.has_value()) return Mistakes{{0, content.error().message()}};
-  return parse(*content, find_surroundings(*real));
+  return parse(*content, find_surroundings(*real), sets);
 }
 
 }  // namespace clusterd::config

@@ -1,43 +1,47 @@
 #pragma once
 
+#include "common/error.h"
+#include "config/mistake.h"
 #include "config/settings.h"
 
+#include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <variant>
-#include <vector>
 
 namespace clusterd::config {
 
-/// One thing wrong in app.conf.
-struct Mistake {
-  int line = 0;  ///< 1-based; 0 where no line is to blame
-  std::string what;
-
-  friend bool operator==(const Mistake&, const Mistake&) = default;
-};
-
-using Mistakes = std::vector<Mistake>;
-
-/// "app.conf:12: unknown key \"worker.comand\"; did you mean \"command\"?"
-[[nodiscard]] std::string text(const std::string& file, const Mistake& mistake);
-
-/// What parse() may ask of the machine, as data, so that it stays pure.
+/// What parse() may ask of the machine, as data and functions, so that it stays pure.
 struct Surroundings {
-  std::string file;        ///< real path of app.conf; names the defaults
-  std::string path;        ///< PATH, for a command without a slash
-  std::uint32_t cpus = 1;  ///< what workers = "auto" gives
-  std::string cpus_reason;
+  std::string file;          ///< real path of app.conf; names the defaults
+  std::string path;          ///< PATH, for a command without a slash
+  std::uint32_t cpus = 1;    ///< what workers = "auto" gives
+  std::string cpus_reason;   ///< why that many
   std::string control_root;  ///< the folder in which NAME/ctl.sock goes by default
   /// Says whether an absolute path is an executable file; empty string = yes, else why not.
   std::string (*why_not_executable)(const std::string& path) = nullptr;
+  /// The same for a folder in which a worker can run. By default every path is one.
+  std::string (*why_not_folder)(const std::string& path) = [](const std::string&) {
+    return std::string();
+  };
+  /// The whole of a file that has at most `limit` bytes. By default there are no files.
+  Result<std::string> (*read_file)(const std::string& path,
+                                   std::size_t limit) = [](const std::string&, std::size_t) {
+    return Result<std::string>(make_error("no such file"));
+  };
 };
 
-/// Reads and checks the whole text. All mistakes are reported, in order of line.
+/// Reads and checks the whole text of app.conf, after `sets` have been put into it: each is a
+/// "key=value" of the command line. All mistakes are reported: those in app.conf in order of line,
+/// then the others.
 [[nodiscard]] std::variant<Settings, Mistakes> parse(const std::string& text,
-                                                     const Surroundings& surroundings);
+                                                     const Surroundings& surroundings,
+                                                     std::span<const std::string> sets = {});
 
 /// Opens `file`, finds the surroundings on this machine, and parses. A file that cannot be read
 /// is a mistake at line 0.
-[[nodiscard]] std::variant<Settings, Mistakes> load(const std::string& file);
+[[nodiscard]] std::variant<Settings, Mistakes> load(const std::string& file,
+                                                    std::span<const std::string> sets = {});
 
 }  // namespace clusterd::config

@@ -1,14 +1,11 @@
 #pragma once
 
-#include "config/nearest.h"
-#include "config/parse.h"
+#include "config/mistake.h"
 #include "config/words.h"
 
 #include <toml++/toml.h>
 
-#include <algorithm>
 #include <concepts>
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -19,120 +16,70 @@
 
 namespace clusterd::config {
 
-inline constexpr std::string_view kDuration = R"(a duration such as "5s")";
+/// Where something was said, as in Mistake.
+struct Place {
+  int line = 0;
+  std::string origin = {};
+};
 
-[[nodiscard]] inline int line_of(const toml::source_region& source) {
-  return static_cast<int>(source.begin.line);
-}
-
-/// "; did you mean "command"?", or nothing if no known word is close.
-[[nodiscard]] inline std::string suggestion(std::string_view word,
-                                            std::span<const std::string_view> known) {
-  const std::string_view close = nearest(word, known);
-  return close.empty() ? "" : "; did you mean " + in_quotes(close) + "?";
-}
+/// A text that was parsed under a name has that name as its origin.
+[[nodiscard]] Place place_of(const toml::source_region& source);
 
 /// A value as a mistake shows it: `integer 5`, `string "x"`, `a table`.
-[[nodiscard]] inline std::string described(const toml::node& node) {
-  if (const auto* text = node.as_string()) return "string " + in_quotes(text->get());
-  if (const auto* number = node.as_integer()) return "integer " + std::to_string(number->get());
-  if (const auto* truth = node.as_boolean()) return truth->get() ? "boolean true" : "boolean false";
-  if (node.is_floating_point()) return "a number with a fraction";
-  if (node.is_table()) return "a table";
-  if (node.is_array()) return "an array";
-  return "a date or time";
-}
+[[nodiscard]] std::string described(const toml::node& node);
 
 /// One table of app.conf. Each read checks the value at a key and writes down what is wrong with
 /// it; a key that is missing, and a value that is wrong, leave the result as it was.
 class TomlReader {
  public:
-  /// `title` is how a mistake calls the table ("in [worker]"), `path` goes before its keys
-  /// ("worker."). All but the two strings must outlive the reader.
-  TomlReader(const toml::table& table, std::string title, std::string path, Mistakes& mistakes)
-      : table_(table), title_(std::move(title)), path_(std::move(path)), mistakes_(mistakes) {}
+  /// `name` is the table's in keys.h ("worker"), or goes before its keys as such a name does. It,
+  /// the table and the mistakes must outlive the reader.
+  TomlReader(const toml::table& table, std::string_view name, Mistakes& mistakes)
+      : table_(table), name_(name), mistakes_(mistakes) {}
 
-  [[nodiscard]] int line() const { return line_of(table_.source()); }
+  /// Blames every key that this version does not have.
+  void check_keys();
+
   [[nodiscard]] const toml::node* find(std::string_view key) const { return table_.get(key); }
 
-  /// The line of the value at `key`; where there is none, the table's.
-  [[nodiscard]] int line(std::string_view key) const {
-    const toml::node* node = find(key);
-    return node == nullptr ? line() : line_of(node->source());
-  }
+  [[nodiscard]] Place place() const { return place_of(table_.source()); }
+  /// The place of the value at `key`; where there is none, the table's.
+  [[nodiscard]] Place place(std::string_view key) const;
 
-  void blame(int line, std::string what) { mistakes_.push_back({line, std::move(what)}); }
-
+  void blame(const Place& place, std::string what);
   /// "worker.env: WHAT"
-  void blame(std::string_view key, const std::string& what) {
-    blame(line(key), path_ + std::string(key) + ": " + what);
-  }
-
+  void blame(std::string_view key, const std::string& what);
   /// "worker.env: expected WANTED, got integer 5"
-  void wrong(std::string_view key, std::string_view wanted, const toml::node& got) {
-    blame(line_of(got.source()), path_ + std::string(key) + ": expected " + std::string(wanted) +
-                                     ", got " + described(got));
-  }
-
-  /// Blames every key that is not one of `known`.
-  void allow_only(std::span<const std::string_view> known) {
-    for (const auto& [key, node] : table_) {
-      if (std::find(known.begin(), known.end(), key.str()) != known.end()) continue;
-      std::string help = suggestion(key.str(), known);
-      if (help.empty()) help = "; expected " + listed(known);
-      blame(line_of(key.source()), "unknown key " + in_quotes(key.str()) + " " + title_ + help);
-    }
-  }
+  void wrong(std::string_view key, std::string_view wanted, const toml::node& got);
 
   /// A string without NUL bytes, which no path, address, argument or variable can have.
   [[nodiscard]] std::optional<std::string> string(std::string_view key, const toml::node& node,
-                                                  std::string_view wanted = "a string") {
-    const auto* text = node.as_string();
-    if (text == nullptr) {
-      wrong(key, wanted, node);
-      return std::nullopt;
-    }
-    if (text->get().find('\0') != std::string::npos) {
-      blame(line_of(node.source()), path_ + std::string(key) + ": contains a NUL byte");
-      return std::nullopt;
-    }
-    return text->get();
-  }
-
+                                                  std::string_view wanted = "a string");
   [[nodiscard]] std::optional<std::string> string(std::string_view key,
-                                                  std::string_view wanted = "a string") {
-    const toml::node* node = find(key);
-    return node == nullptr ? std::nullopt : string(key, *node, wanted);
+                                                  std::string_view wanted = "a string");
+
+  /// A string that is not empty, as seen from `folder`.
+  [[nodiscard]] std::optional<std::string> path(std::string_view key, const std::string& folder);
+
+  struct Range {
+    std::int64_t low = 0;
+    std::int64_t high = 0;
+  };
+  /// `otherwise` is what else the key takes: `"auto" or `.
+  [[nodiscard]] std::optional<std::int64_t> integer(std::string_view key, Range range,
+                                                    std::string_view otherwise = "");
+  template <std::integral T>
+  void integer(std::string_view key, Range range, T& result, std::string_view otherwise = "") {
+    if (const auto read = integer(key, range, otherwise)) result = static_cast<T>(*read);
   }
 
-  template <std::integral T>
-  void integer(std::string_view key, T low, T high, T& result, std::string_view otherwise = "") {
-    const toml::node* node = find(key);
-    if (node == nullptr) return;
-    const auto* number = node->as_integer();
-    if (number != nullptr && number->get() >= low && number->get() <= high) {
-      result = static_cast<T>(number->get());
-      return;
-    }
-    wrong(key,
-          std::string(otherwise) + "an integer from " + std::to_string(low) + " to " +
-              std::to_string(high),
-          *node);
-  }
+  void boolean(std::string_view key, bool& result);
+
+  /// Permissions: "0660".
+  [[nodiscard]] std::optional<unsigned> octal(std::string_view key);
 
   enum class Zero : std::uint8_t { refused, allowed };
-
-  void duration(std::string_view key, Zero zero, Duration& result) {
-    const std::optional<std::string> text = string(key, kDuration);
-    if (!text) return;
-    const std::optional<Duration> read = parse_duration(*text);
-    if (!read) return wrong(key, kDuration, *find(key));
-    if (*read > kLongest) return blame(key, in_quotes(*text) + " is longer than 30 days");
-    if (*read == Duration::zero() && zero == Zero::refused) {
-      return blame(key, "must be longer than " + in_quotes(*text));
-    }
-    result = *read;
-  }
+  void duration(std::string_view key, Zero zero, Duration& result);
 
   /// One of some words; `thing` is what they name ("policy").
   template <typename T>
@@ -140,29 +87,18 @@ class TomlReader {
               std::span<const std::pair<std::string_view, T>> choices, T& result) {
     std::vector<std::string_view> words;
     for (const auto& [word, value] : choices) words.push_back(word);
-    const std::optional<std::string> text = string(key, listed(words));
-    if (!text) return;
-    for (const auto& [word, value] : choices) {
-      if (*text == word) {
-        result = value;
-        return;
-      }
-    }
-    blame(line(key), "unknown " + std::string(thing) + " " + in_quotes(*text) + "; expected " +
-                         listed(words) + suggestion(*text, words));
+    if (const auto index = find_word(key, thing, words)) result = choices[*index].second;
   }
 
   /// The table at `key`, or nullptr.
-  [[nodiscard]] const toml::table* table(std::string_view key) {
-    const toml::node* node = find(key);
-    if (node != nullptr && !node->is_table()) wrong(key, "a table", *node);
-    return node == nullptr ? nullptr : node->as_table();
-  }
+  [[nodiscard]] const toml::table* table(std::string_view key);
 
  private:
+  [[nodiscard]] std::optional<std::size_t> find_word(std::string_view key, std::string_view thing,
+                                                     std::span<const std::string_view> words);
+
   const toml::table& table_;
-  std::string title_;
-  std::string path_;
+  std::string_view name_;
   Mistakes& mistakes_;
 };
 

@@ -78,6 +78,39 @@ inline constexpr std::chrono::days kLongest{30};
   });
 }
 
+/// Why `name` cannot be that of a variable for workers, or an empty string.
+[[nodiscard]] inline std::string why_not_variable(std::string_view name) {
+  if (!is_variable_name(name)) {
+    return in_quotes(name) + " cannot name a variable (letters, digits and _, no digit first)";
+  }
+  if (!name.starts_with("CLUSTERD_")) return "";
+  return in_quotes(name) + ": CLUSTERD_ names are for clusterd";
+}
+
+/// `text` as a string of TOML. What is not UTF-8 stays so, and no parser takes it.
+[[nodiscard]] inline std::string as_toml(std::string_view text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    const std::string code = escaped({&c, 1});
+    if (code.size() > 1) {
+      result += "\\u00" + code.substr(2);
+    } else {
+      if (c == '"' || c == '\\') result += '\\';
+      result += c;
+    }
+  }
+  return result + '"';
+}
+
+/// Permissions: one to four octal digits, no more than 0777.
+[[nodiscard]] inline std::optional<unsigned> parse_octal(std::string_view text) {
+  unsigned mode = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, status] = std::from_chars(text.data(), end, mode, 8);
+  if (text.size() > 4 || status != std::errc() || stop != end || mode > 0777) return std::nullopt;
+  return mode;
+}
+
 /// "100ms", "5s", "10m", "2h", "1d", and "0". One that is too long to count is longer than any
 /// that is allowed.
 [[nodiscard]] inline std::optional<Duration> parse_duration(std::string_view text) {

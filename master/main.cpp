@@ -1,6 +1,8 @@
 #include "agent/builtin_agent.h"
 #include "common/environment.h"
 #include "config/command_line.h"
+#include "config/keys.h"
+#include "master/ctl/init.h"
 #include "master/ctl/verbs.h"
 #include "master/os/self.h"
 #include "master/start.h"
@@ -20,6 +22,13 @@ struct Run {
   }
   int operator()(const clusterd::config::CheckCommand& command) const {
     return clusterd::run_check(command);
+  }
+  int operator()(const clusterd::config::InitCommand& command) const {
+    return clusterd::ctl::run_init(command);
+  }
+  int operator()(const clusterd::config::KeysCommand&) const {
+    std::fputs(clusterd::config::keys_markdown().c_str(), stdout);
+    return 0;
   }
   int operator()(const clusterd::config::StatusCommand& command) const {
     return clusterd::ctl::run_status(command);

@@ -108,7 +108,7 @@ Result<std::vector<os::Listener>> open_listeners(const config::Settings& setting
 }  // namespace
 
 int run_start(const config::StartCommand& command) {
-  const auto loaded = config::load(command.file);
+  const auto loaded = config::load(command.file, command.sets);
   if (const auto* mistakes = std::get_if<config::Mistakes>(&loaded)) {
     return say_mistakes(command.file, *mistakes);
   }
@@ -140,7 +140,7 @@ int run_start(const config::StartCommand& command) {
 }
 
 int run_check(const config::CheckCommand& command) {
-  const auto loaded = config::load(command.file);
+  const auto loaded = config::load(command.file, command.sets);
   if (const auto* mistakes = std::get_if<config::Mistakes>(&loaded)) {
     return say_mistakes(command.file, *mistakes);
   }

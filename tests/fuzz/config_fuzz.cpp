@@ -1,4 +1,5 @@
-// Any text as app.conf: it has mistakes that can be shown, or all settings are within their limits.
+// Any text as app.conf, and any --set after a NUL: there are mistakes that can be shown, or all
+// settings are within their limits.
 #include "common/handoff.h"
 #include "config/parse.h"
 #include "config/words.h"
@@ -7,6 +8,8 @@
 #include <algorithm>
 #include <set>
 #include <string>
+#include <variant>
+#include <vector>
 
 namespace clusterd::fuzz {
 namespace {
@@ -20,6 +23,11 @@ std::string why_not_executable(const std::string& path) {
   return path.ends_with("web") ? "" : "No such file or directory";
 }
 
+Result<std::string> read_file(const std::string& path, std::size_t) {
+  if (!path.ends_with(".env")) return make_error("No such file or directory");
+  return std::string("# of the shop\nexport A=1\nB='x y'\n");
+}
+
 config::Surroundings surroundings() {
   config::Surroundings around;
   around.file = "/etc/shop/shop.conf";
@@ -28,6 +36,7 @@ config::Surroundings surroundings() {
   around.cpus_reason = "3 CPUs";
   around.control_root = "/run/clusterd";
   around.why_not_executable = &why_not_executable;
+  around.read_file = &read_file;
   return around;
 }
 
@@ -36,12 +45,17 @@ bool is_between(auto value, auto low, auto high) { return low <= value && value 
 void must_be_shown(const config::Mistakes& mistakes, const std::string& text) {
   const auto lines = std::count(text.begin(), text.end(), '\n') + 1;
   must(!mistakes.empty(), "what is refused has a mistake");
+  bool in_file = true;
   int last = 0;
   for (const config::Mistake& mistake : mistakes) {
-    must(is_between(mistake.line, last, lines), "mistakes are in order of line");
-    last = mistake.line;
     must(!mistake.what.empty(), "a mistake says what is wrong");
     must(config::escaped(mistake.what) == mistake.what, "a mistake is one line");
+    must(config::escaped(mistake.origin) == mistake.origin, "an origin is one line");
+    must(in_file || !mistake.origin.empty(), "those in the file come first");
+    in_file = mistake.origin.empty();
+    if (!in_file) continue;
+    must(is_between(mistake.line, last, lines), "mistakes are in order of line");
+    last = mistake.line;
   }
 }
 
@@ -84,8 +98,13 @@ void must_be_good(const Settings& settings) {
 }  // namespace
 
 void try_input(std::string_view input) {
-  const std::string text(input);
-  const auto result = config::parse(text, surroundings());
+  const std::string text(input.substr(0, input.find('\0')));
+  std::vector<std::string> sets;
+  for (std::size_t at = text.size(); at < input.size(); at += 1 + sets.back().size()) {
+    const std::string_view rest = input.substr(at + 1);
+    sets.emplace_back(rest.substr(0, rest.find('\0')));
+  }
+  const auto result = config::parse(text, surroundings(), sets);
   if (const auto* mistakes = std::get_if<config::Mistakes>(&result)) {
     must_be_shown(*mistakes, text);
   } else {

@@ -65,6 +65,11 @@ void must_have_whole_members(const CheckedJson& json, std::string_view text) {
   }
 }
 
+std::string_view trimmed(std::string_view text) {
+  const std::size_t start = text.find_first_not_of(" \t\r\n");
+  return text.substr(start, text.find_last_not_of(" \t\r\n") + 1 - start);
+}
+
 bool is_utf8(std::string_view text) {
   while (!text.empty()) {
     const Utf8Sequence sequence = scan_utf8(text);
@@ -100,7 +105,11 @@ void try_input(std::string_view input) {
   must_agree(ours.has_value(), input, code);
   if (!ours) return;
   must_have_whole_members(*ours, input);
-  if (!code && theirs.is_object()) must_have_equal_members(*ours, theirs.as_object());
+  if (code) return;
+  if (theirs.is_object()) must_have_equal_members(*ours, theirs.as_object());
+  if (theirs.is_string()) {
+    must(decode_json_string(trimmed(input)) == std::string(theirs.as_string()), "a text is equal");
+  }
 }
 
 }  // namespace clusterd::fuzz

@@ -73,7 +73,26 @@ clusterd::Worker::Handler handler_for(const Mode& mode, clusterd::Worker& worker
   };
 }
 
+/// Sends each datagram back.
+int echo_datagrams() {
+  clusterd::Worker worker;
+  const int fd = worker.datagram(clusterd::Endpoint("", "udp://127.0.0.1:0"));
+  worker.watch(fd, [fd] {
+    char bytes[2048];
+    sockaddr_storage from{};
+    socklen_t length = sizeof from;
+    const ssize_t got = ::recvfrom(fd, bytes, sizeof bytes, MSG_DONTWAIT,
+                                   reinterpret_cast<sockaddr*>(&from), &length);
+    if (got < 0) return;  // another worker was quicker
+    (void)!::sendto(fd, bytes, static_cast<std::size_t>(got), MSG_DONTWAIT,
+                    reinterpret_cast<sockaddr*>(&from), length);
+  });
+  worker.ready();
+  return worker.run();
+}
+
 int run(const Mode& mode) {
+  if (mode.name == "datagram") return echo_datagrams();
   if (mode.name == "die-at-start") return mode.argument;
   if (mode.name == "ignore-term") ::signal(SIGTERM, SIG_IGN);
   if (mode.name == "few-fds") {

@@ -55,6 +55,41 @@ TEST_CASE("start and check take a file") {
   CHECK(read_as<CheckCommand>({"check", "a b.conf"}).file == "a b.conf");
 }
 
+TEST_CASE("start and check take --set as often as it is given") {
+  CHECK(read_as<StartCommand>({"start", "app.conf"}).sets.empty());
+  const auto start = read_as<StartCommand>(
+      {"start", "--set", "workers=4", "app.conf", "--set=worker.command=[\"a\", \"b,c\"]", "--set",
+       "worker.env.A= x=y ", "--set", "worker.env.A=", "--set", "", "--set", "{}"});
+  CHECK(start.file == "app.conf");
+  CHECK(start.sets == std::vector<std::string>{"workers=4", "worker.command=[\"a\", \"b,c\"]",
+                                               "worker.env.A= x=y ", "worker.env.A=", "", "{}"});
+  const auto check = read_as<CheckCommand>({"check", "app.conf", "--set", "workers=4"});
+  CHECK(check.sets == std::vector<std::string>{"workers=4"});
+  CHECK(contains(usage_error({"start", "app.conf", "--set"}), "--set"));
+  CHECK(usage_error({"start", "--set", "app.conf"}) == "start: FILE is missing;");
+  CHECK(usage_error({"start", "--ste", "a=b", "f"}) ==
+        R"(start: unknown option "--ste"; did you mean "--set"?)");
+  CHECK(usage_error({"status", "--set", "a=b", "f"}) == R"(status: unknown option "--set";)");
+}
+
+TEST_CASE("init takes a worker and a file, and needs neither") {
+  CHECK(read_as<InitCommand>({"init"}).file == "app.conf");
+  CHECK(read_as<InitCommand>({"init"}).worker.empty());
+  const auto init = read_as<InitCommand>({"init", "--worker", "./server -p 80", "shop.conf"});
+  CHECK(init.file == "shop.conf");
+  CHECK(init.worker == "./server -p 80");
+  CHECK(usage_error({"init", ""}) == "init: FILE is empty;");
+  CHECK(usage_error({"init", "a", "b"}) == R"(init: unexpected argument "b";)");
+  CHECK(usage_error({"init", "--wroker", "a"}) ==
+        R"(init: unknown option "--wroker"; did you mean "--worker"?)");
+}
+
+TEST_CASE("keys is a command that no help names") {
+  CHECK(std::holds_alternative<KeysCommand>(read({"keys"})));
+  CHECK_FALSE(contains(help({"--help"}), "keys"));
+  CHECK(usage_error({"keys", "a"}) == R"(keys: unexpected argument "a";)");
+}
+
 TEST_CASE("a file may be called like a command or like an option") {
   CHECK(read_as<StartCommand>({"start", "stop"}).file == "stop");
   CHECK(read_as<StartCommand>({"start", "start"}).file == "start");
@@ -96,13 +131,16 @@ TEST_CASE("the version is a command and an option") {
 
 TEST_CASE("help names every command, and a command's help its options") {
   const std::string all = help({"--help"});
-  for (const char* command : {"start", "check", "status", "stop", "version"}) {
+  for (const char* command : {"start", "check", "init", "status", "stop", "version"}) {
     CAPTURE(command);
     CHECK(contains(all, std::string("\n  ") + command + " "));
     CHECK(contains(help({command, "--help"}), std::string("Usage: clusterd ") + command));
   }
   CHECK(help({"-h"}) == all);
   CHECK(contains(help({"start", "--help"}), "Usage: clusterd start [OPTIONS] FILE\n"));
+  CHECK(contains(help({"start", "--help"}), "--set KEY=VALUE"));
+  CHECK(contains(help({"init", "--help"}), "Usage: clusterd init [OPTIONS] [FILE]\n"));
+  CHECK(contains(help({"init", "--help"}), "--worker COMMAND"));
   CHECK(contains(help({"status", "--help"}), "--json"));
   CHECK(contains(help({"status", "--help"}), "--socket PATH"));
   CHECK(contains(help({"stop", "app.conf", "-h"}), "--now"));

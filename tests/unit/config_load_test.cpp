@@ -36,8 +36,9 @@ TEST_CASE("all mistakes are reported, in order of line") {
         "3: log.level: expected 'trace', 'debug', 'info', 'warn', 'error' or 'off', got integer 1\n"
         "5: worker.max_pending: expected an integer from 1 to 1024, got integer 0\n"
         "6: worker.command: is empty: nothing to run\n"
-        "8: unknown key 'xxx' in [worker]; expected 'command', 'env', 'protocol', "
-        "'ready_timeout', 'drain_timeout', 'kill_timeout', 'stall_timeout' or 'max_pending'");
+        "8: unknown key 'xxx' in [worker]; expected 'command', 'env', 'env_file', 'protocol', "
+        "'ready_timeout', 'drain_timeout', 'kill_timeout', 'stall_timeout', 'max_pending', "
+        "'max_connections', 'cwd', 'umask', 'nofile', 'nice' or 'sched'");
 }
 
 TEST_CASE("what is no TOML is a mistake at its line") {
@@ -82,7 +83,7 @@ TEST_CASE("hostile text is refused and harms nobody") {
 TEST_CASE("no damage to an app.conf is a crash") {
   const std::string text = in_top("name = 'a'") + "env = { A = 'ü' }\nready_timeout = '1s'\n" +
                            "[restart]\nbackoff = { first = '1s' }\n[log]\nlevel = 'info'\n";
-  const std::string bytes("\0\xff''[]{}=.,#\n\\ 0a", 18);
+  const std::string bytes("\0\xff''[]{}=.,#\n\\ 0a", 17);
   std::minstd_rand random(1);
   for (int round = 0; round < 3000; ++round) {
     std::string damaged = text;
@@ -102,6 +103,8 @@ TEST_CASE("no damage to an app.conf is a crash") {
 TEST_CASE("a mistake's text names file and line") {
   CHECK(config::text("a.conf", {12, "wrong"}) == "a.conf:12: wrong");
   CHECK(config::text("./a.conf", {0, "wrong"}) == "./a.conf: wrong");
+  CHECK(config::text("a.conf", {3, "wrong", "prod.env"}) == "prod.env:3: wrong");
+  CHECK(config::text("a.conf", {0, "wrong", "--set a=b"}) == "--set a=b: wrong");
 }
 
 TEST_CASE("load finds the file and what surrounds it") {
@@ -119,11 +122,45 @@ TEST_CASE("load finds the file and what surrounds it") {
   CHECK(settings.name == "shop");
   CHECK(settings.worker.program == real + "/web");
   CHECK(settings.workers >= 1);
-  CHECK(contains(settings.workers_reason, std::to_string(settings.workers) + " CPU"));
+  CHECK(contains(settings.workers_reason, " in the affinity mask"));
   CHECK(settings.control.socket.ends_with("/shop/ctl.sock"));
 
   ::chmod((folder.path() + "/web").c_str(), 0600);
   CHECK(load_mistake(file) == ":4: worker.command: \"" + real + "/web\": is not executable");
+}
+
+TEST_CASE("load reads the files that app.conf names, and puts options into it") {
+  const TempDir folder;
+  ::chmod(folder.write("web", "").c_str(), 0700);
+  const std::string file =
+      folder.write("shop.conf", in_worker("env_file = ['a.env', 'b.env']\ncwd = 'run'"));
+  folder.write("a.env", "A=1\n");
+  folder.write("b.env", std::string((1U << 20U) + 1, '#'));
+  folder.write("run", "");
+  const auto text = [&](const Sets& sets) {
+    std::string all;
+    const auto result = load(file, sets);
+    if (const auto* mistakes = std::get_if<Mistakes>(&result)) {
+      for (const Mistake& mistake : *mistakes) all += config::text("shop.conf", mistake) + "\n";
+    }
+    return all;
+  };
+  const std::string real = std::filesystem::canonical(folder.path());
+  CHECK(text({}) ==
+        "shop.conf:5: worker.env_file: \"b.env\": is larger than 1048576 bytes\n"
+        "shop.conf:6: worker.cwd: \"" +
+            real + "/run\": is not a folder\n");
+  CHECK(text({"worker.cwd=none", "worker.env_file=none.env"}) ==
+        "--set worker.env_file=none.env: worker.env_file: \"none.env\": cannot be read: No such "
+        "file or directory\n--set worker.cwd=none: worker.cwd: \"" +
+            real +
+            "/none\": No such file "
+            "or directory\n");
+  const Sets right = {"worker.cwd=.", "worker.env_file=a.env"};
+  CHECK(text(right) == "");
+  const Settings settings = std::get<Settings>(load(file, right));
+  CHECK(settings.worker.cwd == real);
+  CHECK(settings.worker.env.at("A") == "1");
 }
 
 TEST_CASE("load says why a file cannot be read") {

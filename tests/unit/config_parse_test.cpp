@@ -1,5 +1,6 @@
 #include "config/defaults.h"
 #include "config/parse.h"
+#include "tests/support/config_summary.h"
 #include "tests/support/config_texts.h"
 
 #include <doctest/doctest.h>
@@ -16,9 +17,11 @@ using namespace std::chrono_literals;
 TEST_CASE("a short app.conf gets the defaults") {
   CHECK(summary(good(kGood)) ==
         "/etc/shop/shop.conf /etc/shop shop 3 (3 CPUs in the affinity mask)\n"
-        "127.0.0.1:80 127.0.0.1:80 0 4096\n"
+        "127.0.0.1:80 127.0.0.1:80 nodelay 0ms v6only 0 4096 30000ms\n"
         "/etc/shop/web: ./web\n"
-        "30000ms 5000ms 5000ms 1000ms 100ms 10000ms 16 /run/clusterd/shop/ctl.sock 2");
+        "30000ms 5000ms 5000ms 1000ms 16 0\n"
+        "/etc/shop sched 0\n"
+        "100ms 10000ms /run/clusterd/shop/ctl.sock 2");
 }
 
 TEST_CASE("every key is read") {
@@ -32,25 +35,49 @@ name = 'http'
 address = '[::1]:8080'
 policy = 'accept-race'
 backlog = 65535
+queue_timeout = '0'
+nodelay = false
+defer_accept = '2s'
+v6only = false
 [[listen]]
 address = '0.0.0.0:0'
 policy = 'round-robin'
+[[listen]]
+name = 'local'
+address = 'unix:run/http.sock'
+policy = 'least-connections'
+mode = '0600'
+owner = 'www-data'
+group = '33'
+[[listen]]
+address = 'udp://[::1]:53'
 [worker]
 command = ['/opt/web', '--port', 'ü']
 env = { KEY = 'value', _a1 = '' }
+env_file = 'a.env'
 protocol = 'native'
 ready_timeout = '10m'
 drain_timeout = '2h'
 kill_timeout = '250ms'
 stall_timeout = '1d'
 max_pending = 1024
+max_connections = 1000000
+cwd = '/srv'
+umask = '027'
+nofile = 65536
+nice = -20
+sched = 'batch'
 [restart]
 backoff = { first = '1s', max = '1s' }
 )")) == "/etc/shop/shop.conf /etc/shop Web-1.x_y 1024 ()\n"
-        "http [::1]:8080 1 65535\n"
-        "0.0.0.0:0 0.0.0.0:0 0 4096\n"
-        "/opt/web: /opt/web --port ü KEY=value _a1=\n"
-        "600000ms 7200000ms 250ms 86400000ms 1000ms 1000ms 1024 /etc/shop/run/ctl.sock 1");
+        "http [::1]:8080 delay 2000ms v4too 1 65535 0ms\n"
+        "0.0.0.0:0 0.0.0.0:0 nodelay 0ms v6only 0 4096 30000ms\n"
+        "local /etc/shop/run/http.sock 600 <www-data> <33> 2 4096 30000ms\n"
+        "udp://[::1]:53 udp [::1]:53 nodelay 0ms v6only 1 4096 30000ms\n"
+        "/opt/web: /opt/web --port ü A=1 B=1 KEY=value _a1=\n"
+        "600000ms 7200000ms 250ms 86400000ms 1024 1000000\n"
+        "/srv umask 27 nofile 65536 nice -20 sched 1\n"
+        "1000ms 1000ms /etc/shop/run/ctl.sock 1");
 }
 
 TEST_CASE("the other ways to write a table mean the same") {
@@ -72,6 +99,8 @@ TEST_CASE("the example app.conf is right") {
   REQUIRE(content.has_value());
   Surroundings around = surroundings("/src/config/app.conf");
   around.why_not_executable = [](const std::string&) { return std::string(); };
+  around.why_not_folder = around.why_not_executable;
+  around.read_file = [](const std::string&, std::size_t) { return Result<std::string>("A=1"); };
   const Settings settings = good(*content, around);
   CHECK(settings.name == "app");
   CHECK(settings.workers_reason == around.cpus_reason);
@@ -83,9 +112,13 @@ TEST_CASE("the example app.conf is right") {
   SUBCASE("with every key in use as well") {
     std::string all = *content;
     for (const char* mark :
-         {"# name", "# backlog", "# env", "# protocol", "# ready_timeout", "# drain_timeout",
-          "# kill_timeout", "# stall_timeout", "# max_pending", "# [restart]", "# backoff",
-          "# [control]", "# socket", "# [log]", "# level"}) {
+         {"# name",          "# backlog",       "# env",          "# protocol",
+          "# ready_timeout", "# drain_timeout", "# kill_timeout", "# stall_timeout",
+          "# max_pending",   "# [restart]",     "# backoff",      "# [control]",
+          "# socket",        "# [log]",         "# level",        "# queue_timeout",
+          "# nodelay",       "# defer_accept",  "# env_file",     "# max_connections",
+          "# cwd",           "# umask",         "# nofile",       "# nice",
+          "# sched"}) {
       CAPTURE(mark);
       const std::size_t at = all.find("\n" + std::string(mark));
       REQUIRE(at != std::string::npos);
@@ -143,83 +176,26 @@ TEST_CASE("an unknown key gets the nearest of its table, or all of them") {
       bad_top, "2: unknown key ",
       {{"\nworkrs = 1", "'workrs' at the top level; did you mean 'workers'?"},
        {"\n\"list\\u001ben\" = 1", "'list\\x1ben' at the top level; did you mean 'listen'?"}});
-  each_is_bad(
-      bad_listen, "5: unknown key ",
-      {{"adress = 1", "'adress' in [[listen]]; did you mean 'address'?"},
-       {"queue_timeout = '30s'",
-        "'queue_timeout' in [[listen]]; expected 'name', 'address', 'policy' or 'backlog'"}});
+  each_is_bad(bad_listen, "5: unknown key ",
+              {{"adress = 1", "'adress' in [[listen]]; did you mean 'address'?"},
+               {"max_pending = 1", "'max_pending' in [[listen]]; it belongs in [worker]"},
+               {"zzz = 1",
+                "'zzz' in [[listen]]; expected 'name', 'address', 'policy', 'backlog', "
+                "'queue_timeout', 'nodelay', 'defer_accept', 'v6only', 'mode', 'owner' or "
+                "'group'"}});
   each_is_bad(
       bad_worker, "6: unknown key ",
       {{"\ncomand = 1", "'comand' in [worker]; did you mean 'command'?"},
        {"[restart]\nlimit = 3", "'limit' in [restart]; expected 'backoff'"},
+       {"[restart]\nlevel = 'info'", "'level' in [restart]; it belongs in [log]"},
+       {"\nworkers = 2", "'workers' in [worker]; it belongs at the top level"},
+       {"\nname = 'x'",  // in more than one table
+        "'name' in [worker]; expected 'command', 'env', 'env_file', 'protocol', 'ready_timeout', "
+        "'drain_timeout', 'kill_timeout', 'stall_timeout', 'max_pending', 'max_connections', "
+        "'cwd', 'umask', 'nofile', 'nice' or 'sched'"},
        {"[restart]\nbackoff.frist = '1s'", "'frist' in restart.backoff; did you mean 'first'?"},
        {"[control]\nsokcet = 1", "'sokcet' in [control]; did you mean 'socket'?"},
        {"[log]\nlevle = 1", "'levle' in [log]; did you mean 'level'?"}});
-}
-
-TEST_CASE("a listener's address is of a form that this version has") {
-  const std::string wanted = "expected '127.0.0.1:8080' or '[::1]:8080'";
-  const std::string later = " address is not available in this version; " + wanted;
-  const auto address = [](const std::string& text) {
-    return bad(with_listen("[[listen]]\naddress = \"" + text + "\""));
-  };
-  each_is_bad(+address, "2: listen.address: ",
-              {{"unix:/run/x", "'unix:/run/x': a 'unix:'" + later},
-               {"udp://0.0.0.0:1", "'udp://0.0.0.0:1': a 'udp://'" + later},
-               {"systemd:http", "'systemd:http': a 'systemd:'" + later},
-               {"127.0.0.1\\u0000x:80", "contains a NUL byte"},
-               {std::string(100, '1'), wanted + ", got string '" + std::string(60, '1') + "...'"}});
-  CHECK(contains(address("localhost:80"), "'localhost' is not an IPv4 address"));
-  CHECK(contains(address("127.0.0.1"), "no port"));
-  CHECK(contains(address("127.0.0.1:65536"), "the port is not a number"));
-  CHECK(contains(address("a\\nb:1"), "a\\x0ab"));
-  each_is_bad([](const std::string& text) { return bad(with_listen(text)); }, "2: listen.address",
-              {{"[[listen]]\naddress = 80", ": " + wanted + ", got integer 80"},
-               {"\n[[listen]]\nname = 'http'", " is missing"}});
-}
-
-TEST_CASE("there is at least one listener, and each is a table") {
-  CHECK(bad(kWorker) == "0: [[listen]] is missing: nothing to listen on");
-  CHECK(bad("\nlisten = []\n" + kWorker) == "2: listen: is empty: nothing to listen on");
-  const std::string expected = "listen: expected [[listen]], an array of tables, got ";
-  CHECK(bad(with_listen("[listen]\naddress = '127.0.0.1:80'")) == "1: " + expected + "a table");
-  CHECK(bad("listen = [\n1,\n'x']\n" + kWorker) ==
-        "2: " + expected + "integer 1\n3: " + expected + "string 'x'");
-}
-
-TEST_CASE("two listeners share neither name nor address") {
-  const std::string first = "[[listen]]\nname = 'a'\naddress = '[::1]:80'\n[[listen]]\n";
-  const std::string zero = "[[listen]]\naddress = '127.0.0.1:0'\n";
-  CHECK(good(with_listen(first + "name = 'b'\naddress = '[::]:80'")).listen.size() == 2);
-  CHECK(good(with_listen(zero + zero + "name = 'b'")).listen.size() == 2);
-  CHECK(bad(with_listen(first + "name = 'b'\naddress = '[0:0::1]:80'")) ==
-        "6: listen.address: '[::1]:80' is there twice");
-  const auto twice = [](const std::string& name) {
-    return ": listen.name: two listeners are named '" + name + "'; give each its own name";
-  };
-  CHECK(bad(with_listen(first + "name = 'a'\naddress = '[::1]:81'")) == "5" + twice("a"));
-  CHECK(bad(with_listen(zero + zero)) == "4" + twice("127.0.0.1:0"));
-  CHECK(bad(with_listen(first + "name = '[::1]:81'\naddress = '[::1]:82'\n"
-                                "[[listen]]\naddress = '[::1]:81'")) == "8" + twice("[::1]:81"));
-}
-
-TEST_CASE("a listener's other keys are checked") {
-  const std::string policies = "expected 'round-robin' or 'accept-race'";
-  const std::string rule = "expected 1 to 64 of A-Z a-z 0-9 . _ - : [ ], got ";
-  const std::string range = "expected an integer from 1 to 65535, got ";
-  each_is_bad(
-      bad_listen, "5: unknown policy ",
-      {{"policy = 'x'", "'x'; " + policies},
-       {"policy = 'sticky'", "'sticky'; " + policies},
-       {"policy = 'roundrobin'", "'roundrobin'; " + policies + "; did you mean 'round-robin'?"}});
-  each_is_bad(bad_listen, "5: listen.",
-              {{"policy = 1", "policy: " + policies + ", got integer 1"},
-               {"backlog = 0", "backlog: " + range + "integer 0"},
-               {"backlog = 65536", "backlog: " + range + "integer 65536"},
-               {"backlog = '1'", "backlog: " + range + "string '1'"},
-               {"name = ''", "name: " + rule + "string ''"},
-               {"name = 'a b'", "name: " + rule + "string 'a b'"},
-               {"name = 1", "name: expected a string, got integer 1"}});
 }
 
 TEST_CASE("a worker's command is an array of words") {
@@ -313,11 +289,52 @@ TEST_CASE("zero is a duration only where it makes sense") {
   }
 }
 
-TEST_CASE("max_pending is a number in its bounds") {
+TEST_CASE("a worker's numbers are in their bounds") {
   each_is_bad(bad_worker, "5: worker.max_pending: expected an integer from 1 to 1024, got ",
               {{"max_pending = 0", "integer 0"},
                {"max_pending = 1025", "integer 1025"},
                {"max_pending = 4294967297", "integer 4294967297"}});
+  const auto range = [](const std::string& low, const std::string& high) {
+    return ": expected an integer from " + low + " to " + high + ", got integer ";
+  };
+  each_is_bad(bad_worker, "5: worker.",
+              {{"max_connections = -1", "max_connections" + range("0", "1000000") + "-1"},
+               {"max_connections = 1000001", "max_connections" + range("0", "1000000") + "1000001"},
+               {"nofile = 63", "nofile" + range("64", "1000000000") + "63"},
+               {"nice = -21", "nice" + range("-20", "19") + "-21"},
+               {"nice = 20", "nice" + range("-20", "19") + "20"}});
+  const Worker worker = good(in_worker("nofile = 64\nnice = 0")).worker;
+  CHECK(worker.nofile == 64);
+  CHECK(worker.nice == 0);
+  CHECK_FALSE(worker.umask.has_value());
+  CHECK(bad_worker("sched = 'fifo'") ==
+        "5: unknown scheduling policy 'fifo'; expected 'other' or 'batch'");
+}
+
+TEST_CASE("a umask is octal") {
+  const auto umask = [](const std::string& text) { return "umask = " + text; };
+  const std::string expected = "5: worker.umask: expected an octal string such as '0660', got ";
+  CHECK(good(in_worker(umask("'0777'"))).worker.umask == 0777U);
+  CHECK(good(in_worker(umask("'0'"))).worker.umask == 0U);
+  CHECK(bad_worker(umask("22")) == expected + "integer 22");
+  for (const std::string text :
+       {"", "8", "01000", "00022", "1000", "0o22", "-1", "+1", " 22", "2x"}) {
+    CHECK(bad_worker(umask("'" + text + "'")) == expected + "string '" + text + "'");
+  }
+}
+
+TEST_CASE("a worker's folder is there") {
+  const auto folder = [](const std::string& path) {
+    return good(in_worker("cwd = '" + path + "'")).worker.cwd;
+  };
+  CHECK(good(kGood).worker.cwd == "/etc/shop");
+  CHECK(folder(".") == "/etc/shop");
+  CHECK(folder("run") == "/etc/shop/run");
+  CHECK(folder("../../srv") == "/srv");
+  each_is_bad(bad_worker, "5: worker.cwd: ",
+              {{"cwd = 'none'", "'/etc/shop/none': No such file or directory"},
+               {"cwd = ''", "expected a path, got string ''"},
+               {"cwd = 1", "expected a path, got integer 1"}});
 }
 
 TEST_CASE("the back-off does not shrink") {

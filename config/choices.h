@@ -1,0 +1,28 @@
+#pragma once
+
+#include "config/settings.h"
+
+#include <string_view>
+#include <utility>
+
+namespace clusterd::config {
+
+// The words that a key may have as its value.
+inline constexpr std::pair<std::string_view, Policy> kPolicies[] = {
+    {"round-robin", Policy::round_robin},
+    {"accept-race", Policy::accept_race},
+    {"least-connections", Policy::least_connections},
+    {"sticky", Policy::sticky}};
+inline constexpr std::pair<std::string_view, Protocol> kProtocols[] = {
+    {"auto", Protocol::native}, {"native", Protocol::native}};
+inline constexpr std::pair<std::string_view, Sched> kScheds[] = {{"other", Sched::other},
+                                                                 {"batch", Sched::batch}};
+inline constexpr std::pair<std::string_view, LogLevel> kLevels[] = {
+    {"trace", LogLevel::trace}, {"debug", LogLevel::debug}, {"info", LogLevel::info},
+    {"warn", LogLevel::warn},   {"error", LogLevel::error}, {"off", LogLevel::off}};
+
+// What is planned: it gets a mistake that says so, not one that says it is unknown.
+inline constexpr std::string_view kLaterForms[] = {"systemd:"};
+inline constexpr std::string_view kLaterProtocols[] = {"node", "node-fork", "listen-fds", "none"};
+
+}  // namespace clusterd::config

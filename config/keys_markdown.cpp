@@ -1,0 +1,101 @@
+#include "config/keys.h"
+
+namespace clusterd::config {
+namespace {
+
+constexpr std::string_view kStart = R"(# The keys of app.conf
+
+Made from `config/keys.cpp` by `clusterd keys > docs/KEYS.md`; a test compares the two.
+
+`app.conf` is [TOML](https://toml.io). Paths in it start at its own folder. A duration is a
+number with a unit: `"100ms"`, `"5s"`, `"10m"`, `"2h"`, `"1d"`; none is longer than 30 days. An
+octal string is `"0660"`. An unknown key is a mistake, and `clusterd check app.conf` reports all
+mistakes at once.
+)";
+
+constexpr std::string_view kEnd = R"(
+## More on some of them
+
+- `workers = "auto"` is the number of CPUs that clusterd may run on, or its control group's CPU
+  quota rounded up (of all groups around it the smallest), whichever is fewer. The start says
+  which.
+- `policy`: with `round-robin` the master accepts and hands connections out in turn; with
+  `least-connections` to the worker that has the fewest open; with `sticky` to the same worker
+  for the same client address, which a `unix:` client does not have; with `accept-race` the
+  workers accept for themselves.
+- `address`: an abstract socket (`unix:@name`) is refused, since it has no permissions. `mode`,
+  `owner` and `group` are for `unix:` alone, `nodelay` and `defer_accept` for TCP, `v6only` for
+  IPv6, `backlog` and `queue_timeout` for all but `udp://`.
+- `control.socket`: the run folder is `/run/clusterd` for root, else `$XDG_RUNTIME_DIR/clusterd`,
+  or `/tmp/clusterd-UID` where that is not set.
+
+## `--set key=value`
+
+`clusterd start` and `clusterd check` take `--set`, as often as needed, each time for one key.
+What it says takes the place of what `app.conf` says, and is checked in the same way. Of two that
+name the same key the last counts.
+
+```sh
+clusterd start --set workers=4 --set worker.drain_timeout=10s --set worker.env.GREETING=hi \
+  --set listen.http.policy=accept-race --set 'worker.command=["./server", "-v"]' app.conf
+```
+
+- A key of a table is `TABLE.KEY`. `listen.NAME.KEY` is a key of the `[[listen]]` table that has
+  this name or, if it has none, this address. `worker.env.NAME` is one variable.
+- The value of a key whose type is only a string (also a path, a duration or a word) is taken as
+  it stands, without quotes. Other values are TOML: `4`, `true`, `["a", "b"]`, `{ A = "b" }`; one
+  that is not TOML is a string: `workers=auto`, `worker.env_file=prod.env`.
+- `clusterd status` and `stop` read `app.conf` alone: where `name` or `control.socket` was set in
+  this way, they need `--socket PATH`.
+
+## `env_file`
+
+Each file has at most 1 MiB. Of two that set one variable the later file counts, and `env` counts
+more than any file. Nothing is expanded: a `$` is a `$`.
+
+- A line is `NAME=VALUE`; `export ` may go before it, and blanks around `NAME` and `VALUE` do not
+  count. An empty line says nothing, nor does one that starts with `#` or `;`. A line may end in
+  CR LF.
+- `NAME` has letters, digits and `_`, no digit first, and does not start with `CLUSTERD_`. Set
+  twice in one file, the last counts.
+- A value without quotes goes to the end of the line, with any `#`, `'` and `"` after its start.
+  A backslash takes the next character as it is; at the end of a line it joins the next line.
+- `'...'` is taken as it is and may go on over several lines; so may `"..."`, where a backslash
+  matters only before `"`, `\`, `` ` `` and `$`, which it keeps, and at the end of a line, which
+  it joins to the next. Quoted parts may follow one another directly; nothing else may follow
+  them.
+
+But for `export `, this is what systemd reads from an `EnvironmentFile`. Where systemd guesses (a
+quote that is not closed, text after a closing quote, a line without `=`) clusterd reports the
+file and the line.
+)";
+
+std::string heading(const Table& table) {
+  const std::string title(table.title);
+  if (table.name.empty()) return "The top level";
+  return "`" + title + "`";
+}
+
+std::string row(const Key& key) {
+  // Required or in words it is no TOML.
+  const bool literal = key.example.empty();
+  const std::string fallback(key.fallback);
+  return "| `" + std::string(key.name) + "` | " + std::string(key.type) + " | " +
+         (literal ? "`" + fallback + "`" : fallback) + " | " + std::string(key.meaning) + " |\n";
+}
+
+}  // namespace
+
+std::string keys_markdown() {
+  std::string text(kStart);
+  for (const Table& table : tables()) {
+    text += "\n## " + heading(table) + "\n\n| key | type | default | meaning |\n";
+    text += "| --- | --- | --- | --- |\n";
+    for (const Key& key : keys()) {
+      if (key.table == table.name) text += row(key);
+    }
+  }
+  return text.append(kEnd);
+}
+
+}  // namespace clusterd::config

@@ -1,0 +1,157 @@
+#include "config/parse_worker.h"
+
+#include "config/choices.h"
+#include "config/defaults.h"
+#include "config/env_file.h"
+
+#include <cstddef>
+
+namespace clusterd::config {
+namespace {
+
+class WorkerReader {
+ public:
+  WorkerReader(const toml::table& table, const std::string& directory,
+               const Surroundings& surroundings, Mistakes& mistakes)
+      : reader_(table, "worker", mistakes),
+        directory_(directory),
+        surroundings_(surroundings),
+        mistakes_(mistakes) {}
+
+  [[nodiscard]] Worker read();
+
+ private:
+  void read_command();
+  void read_env_files();
+  void read_env_file(const toml::node& node);
+  void read_env();
+  void read_protocol();
+  void read_folder();
+  void read_limits();
+
+  TomlReader reader_;
+  const std::string& directory_;
+  const Surroundings& surroundings_;
+  Mistakes& mistakes_;
+  Worker worker_;
+};
+
+Worker WorkerReader::read() {
+  using Zero = TomlReader::Zero;
+  reader_.check_keys();
+  read_command();
+  read_env_files();
+  read_env();
+  read_protocol();
+  reader_.duration("ready_timeout", Zero::refused, worker_.ready_timeout);
+  reader_.duration("drain_timeout", Zero::allowed, worker_.drain_timeout);
+  reader_.duration("kill_timeout", Zero::refused, worker_.kill_timeout);
+  reader_.duration("stall_timeout", Zero::allowed, worker_.stall_timeout);
+  read_folder();
+  read_limits();
+  return std::move(worker_);
+}
+
+void WorkerReader::read_command() {
+  constexpr std::string_view kWanted = "an array of non-empty strings";
+  const toml::node* node = reader_.find("command");
+  if (node == nullptr) return reader_.blame(reader_.place(), "worker.command is missing");
+  const toml::array* array = node->as_array();
+  if (array == nullptr) return reader_.wrong("command", kWanted, *node);
+  if (array->empty()) return reader_.blame("command", "is empty: nothing to run");
+
+  std::vector<std::string>& command = worker_.command;
+  for (const toml::node& element : *array) {
+    const std::optional<std::string> word = reader_.string("command", element, kWanted);
+    if (word && word->empty()) reader_.wrong("command", kWanted, element);
+    command.push_back(word.value_or(""));
+  }
+  if (command[0].empty()) return;
+  const Result<std::string> program = find_program(command[0], directory_, surroundings_);
+  if (program.has_value()) {
+    worker_.program = *program;
+  } else {
+    reader_.blame(place_of((*array)[0].source()), "worker.command: " + program.error().message());
+  }
+}
+
+void WorkerReader::read_env_files() {
+  const toml::node* node = reader_.find("env_file");
+  if (node == nullptr) return;
+  const toml::array* array = node->as_array();
+  if (array == nullptr) return read_env_file(*node);
+  for (const toml::node& element : *array) read_env_file(element);
+}
+
+void WorkerReader::read_env_file(const toml::node& node) {
+  constexpr std::string_view kWanted = "a path or an array of paths";
+  const std::optional<std::string> path = reader_.string("env_file", node, kWanted);
+  if (!path) return;
+  if (path->empty()) return reader_.wrong("env_file", kWanted, node);
+  const Result<std::string> text =
+      surroundings_.read_file(resolved(directory_, *path), kMostFileBytes);
+  if (text.has_value()) return parse_env_file(escaped(*path), *text, worker_.env, mistakes_);
+  reader_.blame(place_of(node.source()), "worker.env_file: " + in_quotes(*path, kMostPathBytes) +
+                                             ": " + text.error().message());
+}
+
+void WorkerReader::read_env() {
+  const toml::table* table = reader_.table("env");
+  if (table == nullptr) return;
+  TomlReader env(*table, "worker.env", mistakes_);
+  for (const auto& [key, node] : *table) {
+    const std::string name(key.str());
+    if (const std::string why = why_not_variable(name); !why.empty()) {
+      env.blame(place_of(key.source()), "worker.env: " + why);
+    } else if (const std::optional<std::string> value = env.string(name, node)) {
+      worker_.env.insert_or_assign(name, *value);
+    }
+  }
+}
+
+void WorkerReader::read_protocol() {
+  const toml::node* node = reader_.find("protocol");
+  if (node == nullptr) return;
+  for (const std::string_view later : kLaterProtocols) {
+    if (node->value<std::string_view>() != later) continue;
+    return reader_.blame(
+        "protocol",
+        in_quotes(later) + " is not available in this version; expected \"auto\" or \"native\"");
+  }
+  reader_.choice<Protocol>("protocol", "protocol", kProtocols, worker_.protocol);
+}
+
+void WorkerReader::read_folder() {
+  worker_.cwd = directory_;
+  const std::optional<std::string> path = reader_.path("cwd", directory_);
+  if (!path) return;
+  const std::string why = surroundings_.why_not_folder(*path);
+  if (!why.empty()) reader_.blame("cwd", in_quotes(*path, kMostPathBytes) + ": " + why);
+  worker_.cwd = *path;
+}
+
+void WorkerReader::read_limits() {
+  reader_.integer("max_pending", {1, 1024}, worker_.max_pending);
+  reader_.integer("max_connections", {0, 1'000'000}, worker_.max_connections);
+  reader_.choice<Sched>("sched", "scheduling policy", kScheds, worker_.sched);
+  worker_.umask = reader_.octal("umask");
+  if (const auto nofile = reader_.integer("nofile", {64, 1'000'000'000})) {
+    worker_.nofile = static_cast<std::uint64_t>(*nofile);
+  }
+  if (const auto nice = reader_.integer("nice", {-20, 19})) worker_.nice = static_cast<int>(*nice);
+}
+
+}  // namespace
+
+Worker read_worker(TomlReader& top, const std::string& directory, const Surroundings& surroundings,
+                   Mistakes& mistakes) {
+  if (top.find("worker") == nullptr) {
+    top.blame(Place{}, "[worker] is missing: nothing to run");
+    return {};
+  }
+  const toml::table* table = top.table("worker");
+  if (table == nullptr) return {};
+  return WorkerReader(*table, directory, surroundings, mistakes).read();
+}
+
+}  // namespace clusterd::config

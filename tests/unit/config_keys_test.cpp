@@ -1,0 +1,98 @@
+#include "config/defaults.h"
+#include "config/keys.h"
+#include "tests/support/config_summary.h"
+#include "tests/support/config_texts.h"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <string>
+
+using namespace clusterd;
+using namespace clusterd::config;
+using namespace clusterd::test;
+
+namespace {
+
+/// A listener that has a use for this key of [[listen]].
+std::string address_for(std::string_view key) {
+  if (key == "mode" || key == "owner" || key == "group") return "unix:/run/x";
+  return key == "v6only" ? "[::1]:80" : "127.0.0.1:80";
+}
+
+/// A whole app.conf in which `key` has a value, on a line of its own, or none.
+std::string with_key(const Key& key, const std::string& value) {
+  const std::string line = value.empty() ? "" : "\n" + std::string(key.name) + " = " + value + "\n";
+  const auto at = [&](std::string_view table) { return key.table == table ? line : ""; };
+  const bool is = !value.empty();
+  std::string text = at("");
+  if (!is || key.name != "listen") {
+    text += "[[listen]]\n" + at("listen");
+    const std::string address = key.table == "listen" ? address_for(key.name) : "127.0.0.1:80";
+    if (!is || key.table != "listen" || key.name != "address")
+      text += "address='" + address + "'\n";
+  }
+  if (!is || !key.table.empty() || key.name != "worker") {
+    text += "[worker]\n" + at("worker");
+    if (!is || key.table != "worker" || key.name != "command") text += "command = ['./web']\n";
+  }
+  for (const std::string table : {"restart", "restart.backoff", "control", "log"}) {
+    const std::string inner = at(table);
+    if (!inner.empty()) text.append("[").append(table).append("]\n").append(inner);
+  }
+  return text;
+}
+
+Surroundings everything_is_there() {
+  Surroundings around = surroundings();
+  around.why_not_executable = [](const std::string&) { return std::string(); };
+  around.why_not_folder = around.why_not_executable;
+  return around;
+}
+
+}  // namespace
+
+TEST_CASE("every key of the list is read") {
+  for (const Key& key : keys()) {
+    CAPTURE(key.table);
+    CAPTURE(key.name);
+    // No key takes a date.
+    const std::string mistakes = bad(with_key(key, "1979-05-27"));
+    CHECK(contains(mistakes, ": " + path_of(key.table, key.name) + ": expected "));
+    CHECK(contains(mistakes, ", got a date or time"));
+  }
+}
+
+TEST_CASE("every default of the list is the default, and every example is right") {
+  for (const Key& key : keys()) {
+    CAPTURE(key.table);
+    CAPTURE(key.name);
+    const std::string text = with_key(key, std::string(key.sample()));
+    const Settings settings = good(text, everything_is_there());
+    if (!key.example.empty()) continue;
+    CHECK(summary(settings) == summary(good(with_key(key, ""), everything_is_there())));
+  }
+}
+
+TEST_CASE("the list's tables and keys are in order, and each is there once") {
+  for (const Key& key : keys()) {
+    CHECK(find_key(key.table, key.name) == &key);
+    CHECK(find_table(key.table) != nullptr);
+    CHECK_FALSE(key.meaning.empty());
+    CHECK(key.meaning.size() <= 66);  // clusterd init writes it at the end of a line
+    CHECK_FALSE(contains(std::string(key.type) + std::string(key.meaning), "|"));
+  }
+  CHECK(find_key("worker", "policy") == nullptr);
+  CHECK(find_table("work") == nullptr);
+  CHECK(path_of("", "workers") == "workers");
+  CHECK(path_of("restart.backoff", "max") == "restart.backoff.max");
+}
+
+TEST_CASE("docs/KEYS.md is up to date") {
+  const auto root = std::filesystem::path(__FILE__).parent_path() / "../..";
+  const Result<std::string> file = config::read_file(root / "docs/KEYS.md", 1U << 20U);
+  REQUIRE(file.has_value());
+  INFO("make it anew: clusterd keys > docs/KEYS.md");
+  const bool same = *file == keys_markdown();
+  CHECK(same);
+}
