@@ -55,6 +55,10 @@ struct Page {
   std::atomic<std::uint64_t> accepted[kMaxListeners];  ///< in accept race, since it started
 };
 static_assert(sizeof(Page) <= kPageSize);
+// docs/PROTOCOL.md says so, and workers in other languages rely on it.
+static_assert(offsetof(Page, want_wake) == 64 && offsetof(Page, want_room) == 68);
+static_assert(offsetof(Page, dropped) == 128 && offsetof(Page, active) == 132);
+static_assert(offsetof(Page, requests) == 136 && offsetof(Page, accepted) == 144);
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
 /// The client's address, so that the worker need not ask the kernel.
@@ -83,6 +87,8 @@ struct Message {
     return sizeof(MessageHeader) + header.count * sizeof(Offer);
   }
 };
+
+static_assert(sizeof(Offer) == 24 && offsetof(Message, offers) == 8);
 
 /// A number for the client's address, without its port: connections of one client have the same.
 [[nodiscard]] inline std::uint64_t client_of(const Peer& peer) {
