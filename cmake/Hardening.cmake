@@ -7,7 +7,7 @@ if(CLUSTERD_SANITIZE)
     -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
     # Its check makes a pipe, and takes a process that has no descriptor left for a broken one.
     -fno-sanitize=vptr
-    # The instrumentation hides initialisations from the optimiser; the release build has the warning.
+    # The instrumentation hides initialisations from the optimiser; the release build warns.
     -Wno-maybe-uninitialized)
   target_link_options(clusterd_hardening INTERFACE -fsanitize=address,undefined)
   target_compile_definitions(clusterd_hardening INTERFACE _GLIBCXX_ASSERTIONS)

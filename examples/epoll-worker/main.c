@@ -8,7 +8,6 @@
  * The worker library is one more descriptor in the loop. Connections are kept alive.
  */
 #include <clusterd/worker.h>
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,20 +19,20 @@
 enum { LONGEST_HEAD = 4096, EVENTS = 64 };
 
 struct session {
-  clusterd_connection *connection;
+  clusterd_connection* connection;
   struct session *next, *before; /* all sessions, so that a drain finds the idle ones */
   size_t length;
   char head[LONGEST_HEAD];
 };
 
 struct server {
-  clusterd_worker *worker;
+  clusterd_worker* worker;
   int epoll;
   struct session sessions; /* the list's anchor */
   char body[128];
 };
 
-static void end_session(struct server *server, struct session *session) {
+static void end_session(struct server* server, struct session* session) {
   session->before->next = session->next;
   session->next->before = session->before;
   /* Not by itself: the master may have a copy of the socket, a moment more. */
@@ -42,9 +41,9 @@ static void end_session(struct server *server, struct session *session) {
   free(session);
 }
 
-static void on_connection(void *user, clusterd_connection *connection) {
-  struct server *server = user;
-  struct session *session = calloc(1, sizeof *session);
+static void on_connection(void* user, clusterd_connection* connection) {
+  struct server* server = user;
+  struct session* session = calloc(1, sizeof *session);
   struct epoll_event event = {.events = EPOLLIN, .data.ptr = session};
   if (session == NULL ||
       epoll_ctl(server->epoll, EPOLL_CTL_ADD, clusterd_connection_fd(connection), &event) < 0) {
@@ -59,22 +58,22 @@ static void on_connection(void *user, clusterd_connection *connection) {
   server->sessions.next = session;
 }
 
-static void on_drain(void *user) {
-  struct server *server = user;
-  struct session *session = server->sessions.next;
+static void on_drain(void* user) {
+  struct server* server = user;
+  struct session* session = server->sessions.next;
   while (session != &server->sessions) {
-    struct session *next = session->next;
+    struct session* next = session->next;
     if (session->length == 0) end_session(server, session); /* between two requests */
     session = next;
   }
 }
 
 /* 1 if the request in `head` asks for the connection to end after the answer. */
-static int wants_close(const char *head) {
+static int wants_close(const char* head) {
   return strstr(head, "Connection: close") != NULL || strstr(head, "HTTP/1.0") != NULL;
 }
 
-static void on_readable(struct server *server, struct session *session) {
+static void on_readable(struct server* server, struct session* session) {
   int fd = clusterd_connection_fd(session->connection);
   ssize_t got = recv(fd, session->head + session->length, LONGEST_HEAD - 1 - session->length, 0);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
@@ -84,16 +83,16 @@ static void on_readable(struct server *server, struct session *session) {
   }
   session->length += (size_t)got;
   session->head[session->length] = '\0';
-  char *end = strstr(session->head, "\r\n\r\n");
+  char* end = strstr(session->head, "\r\n\r\n");
   if (end == NULL) {
     if (session->length == LONGEST_HEAD - 1) end_session(server, session);
     return;
   }
   int close_after = wants_close(session->head) || clusterd_worker_draining(server->worker);
   char answer[256];
-  int length = snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n%s\r\n%s",
-                        strlen(server->body), close_after ? "Connection: close\r\n" : "",
-                        server->body);
+  int length =
+      snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n%s\r\n%s",
+               strlen(server->body), close_after ? "Connection: close\r\n" : "", server->body);
   if (send(fd, answer, (size_t)length, MSG_NOSIGNAL) != length) {
     close_after = 1; /* a client that does not even read so little */
   }
@@ -102,7 +101,7 @@ static void on_readable(struct server *server, struct session *session) {
   if (close_after) end_session(server, session);
 }
 
-static int serve(struct server *server) {
+static int serve(struct server* server) {
   struct epoll_event events[EVENTS];
   while (!clusterd_worker_finished(server->worker)) {
     int count = epoll_wait(server->epoll, events, EVENTS, -1);
@@ -121,7 +120,7 @@ static int fail(void) {
   return 1;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   static struct server server;
   char address[128];
   server.sessions.next = server.sessions.before = &server.sessions;

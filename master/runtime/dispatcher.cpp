@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kAcceptBudget = 64;    // connections a listener and turn, so that verbs get through
 constexpr std::size_t kSendAt = 16;  // connections a message: more only adds waiting
-constexpr unsigned kMostIdleWakes = 10'000;
+constexpr unsigned kMostIdleWakes = 1'000;
 constexpr std::size_t kMostWaiting = 1024;  // sticky connections, in the master
 
 /// accept(2) gives the errors of the connection that it would have given, which say nothing about

@@ -2,9 +2,8 @@
 
 #include "common/ids.h"
 #include "master/core/balancer.h"
-#include "master/core/queue_ages.h"
 #include "master/os/listener.h"
-#include "master/runtime/offer_lane.h"
+#include "master/runtime/dispatcher_parts.h"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -81,29 +80,8 @@ class Dispatcher {
   [[nodiscard]] std::uint32_t waiting(core::ListenerIndex listener) const;
 
  private:
-  struct Source {
-    os::Listener* listener = nullptr;
-    config::Policy policy = config::Policy::round_robin;
-    Duration queue_timeout{};  ///< 0 = connections wait for ever
-    core::QueueAges ages;
-    std::uint64_t expired = 0;
-    bool armed = false;
-    bool paused = false;
-    std::uint64_t accepted = 0;
-    std::uint64_t raced = 0;  ///< accept race: what dead workers had accepted
-  };
-  struct Member {
-    ChildId child;
-    SlotId slot{};
-    OfferLane lane;
-    std::vector<core::ListenerIndex> serves{};
-    std::optional<core::Balancer::Seat> seat{};
-    bool in_rotation = false;
-    bool leaving = false;  ///< at the stop: takes what waits, and is then told of the end
-    bool broken = false;
-    unsigned idle_wakes = 0;
-    TimePoint closed_until{};  ///< after a refusal: the worker is out of descriptors
-  };
+  using Source = DispatcherSource;
+  using Member = DispatcherMember;
 
   /// In the data of an epoll event: an eventfd, and whose; else the event is a listener's.
   static constexpr std::uint64_t kWakeEvent = 1ULL << 32;

@@ -14,33 +14,34 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::int64_t restarts(const Cluster& cluster, std::size_t slot) {
+/// Of all slots, or of slot 1 alone. A slot that waits for its next start has no worker to ask.
+std::int64_t restarts(const Cluster& cluster) {
   const auto status = cluster.status();
-  if (!status) return 0;
-  for (const auto& worker : status->at("workers").as_array()) {
-    if (worker.at("slot") == static_cast<std::int64_t>(slot)) {
-      return worker.at("restarts").as_int64();
-    }
-  }
-  return 0;
+  return status ? status->at("restarts").at("total").as_int64() : 0;
 }
 
-/// Slot 0 breaks a rule as soon as it is ready (or offered something); slot 1 is decent.
+std::int64_t restarts_of_decent(const Cluster& cluster) {
+  const auto status = cluster.status();
+  REQUIRE(status);
+  for (const auto& worker : status->at("workers").as_array()) {
+    if (worker.at("slot") == 1) return worker.at("restarts").as_int64();
+  }
+  return -1;
+}
+
+/// Slot 0 breaks a rule as soon as it is offered something; slot 1 is decent.
 void check_hostile(const std::string& mode, bool dies) {
   CAPTURE(mode);
   Cluster cluster({.workers = 2,
                    .command = {fixture_worker(), mode},
-                   .worker_keys = "stall_timeout = \"200ms\"\nkill_timeout = \"1s\"\n",
-                   .wait_until_running = false});
-  REQUIRE(eventually([&] { return !cluster.workers().empty(); }, 10s));
+                   .worker_keys = "stall_timeout = \"200ms\"\nkill_timeout = \"1s\"\n"});
   const std::uint16_t port = cluster.port();
-  std::vector<pid_t> decent;
   for (int i = 0; i < 50; ++i) {
     const Reply reply = get(port);
     CHECK(reply.ok());
   }
-  if (dies) CHECK(eventually([&] { return restarts(cluster, 0) > 0; }, 10s));
-  CHECK(restarts(cluster, 1) == 0);
+  if (dies) CHECK(eventually([&] { return restarts(cluster) > 0; }, 10s));
+  CHECK(restarts_of_decent(cluster) == 0);
   CHECK(cluster.master().running());
   CHECK(cluster.verb({"stop", "--now"}).code == 0);
   CHECK(cluster.log().find("AddressSanitizer") == std::string::npos);

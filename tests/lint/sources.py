@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[2]).resolve()
 
-CODE = (".h", ".hpp", ".cpp")
+CODE = (".h", ".hpp", ".cpp", ".c")
 HEADERS = (".h", ".hpp")
 
 # One piece of C++ at a time, so that a quote in a comment or a // in a string is no beginning. A

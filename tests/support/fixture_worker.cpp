@@ -94,7 +94,11 @@ int echo_datagrams() {
 int run(const Mode& mode) {
   if (mode.name == "datagram") return echo_datagrams();
   if (mode.name == "die-at-start") return mode.argument;
-  if (mode.name == "ignore-term") ::signal(SIGTERM, SIG_IGN);
+  if (mode.name == "ignore-term") {
+    struct sigaction ignore{};
+    ignore.sa_handler = SIG_IGN;
+    ::sigaction(SIGTERM, &ignore, nullptr);
+  }
   if (mode.name == "few-fds") {
     const auto most = static_cast<rlim_t>(mode.argument);
     const rlimit limit{most, most};

@@ -435,7 +435,7 @@ class Mutator {
       "\0"sv,
   });
 
-  std::mt19937_64 random_{20};  // NOLINT: the seed is fixed, so that a failure can be repeated
+  std::mt19937_64 random_{20};  // a fixed seed: a failure can be repeated
 };
 
 /// The same text with ordinary characters for the surrogates that it escapes.

@@ -35,82 +35,82 @@ typedef struct clusterd_worker clusterd_worker;
 typedef struct clusterd_connection clusterd_connection;
 
 /* Takes over `connection`, which stays open until clusterd_connection_close(). */
-typedef void (*clusterd_connection_fn)(void *user, clusterd_connection *connection);
-typedef void (*clusterd_drain_fn)(void *user);
+typedef void (*clusterd_connection_fn)(void* user, clusterd_connection* connection);
+typedef void (*clusterd_drain_fn)(void* user);
 
 /* The CLUSTERD_WORKER_API that the library was built with. */
 int clusterd_worker_api(void);
 
 /* Why the last call in this thread failed; "" if none did. Valid until the next one that fails. */
-const char *clusterd_last_error(void);
+const char* clusterd_last_error(void);
 
 /* Says hello if clusterd started this program. NULL on failure. */
-clusterd_worker *clusterd_worker_new(void);
+clusterd_worker* clusterd_worker_new(void);
 
 /* Closes what the worker has open; connections that are not closed stay with their owners. NULL is
  * allowed. */
-void clusterd_worker_free(clusterd_worker *worker);
+void clusterd_worker_free(clusterd_worker* worker);
 
 /* 1 if clusterd started this program (and may be gone since), else 0. */
-int clusterd_worker_managed(const clusterd_worker *worker);
+int clusterd_worker_managed(const clusterd_worker* worker);
 
 /* Every connection of a listener goes to `handler`, one at a time: under clusterd of the listener
  * called `name` in app.conf ("" = the only one there is), without clusterd of a socket bound to
  * `address` ("127.0.0.1:8080", "[::1]:0"). Either may be NULL if it is never needed. Gives the
  * listener's number, or -1. */
-int clusterd_worker_listen(clusterd_worker *worker, const char *name, const char *address,
-                           clusterd_connection_fn handler, void *user);
+int clusterd_worker_listen(clusterd_worker* worker, const char* name, const char* address,
+                           clusterd_connection_fn handler, void* user);
 
 /* A UDP listener: a bound, non-blocking socket that belongs to the worker and is shared by all
  * workers, or -1. When the worker drains, stop reading. */
-int clusterd_worker_datagram(clusterd_worker *worker, const char *name, const char *address);
+int clusterd_worker_datagram(clusterd_worker* worker, const char* name, const char* address);
 
 /* The address that is really served, in at most `size` bytes with the NUL. Gives the length that it
  * needs without the NUL, or -1 if there is no such listener. */
-int clusterd_worker_address(const clusterd_worker *worker, int listener, char *text, int size);
+int clusterd_worker_address(const clusterd_worker* worker, int listener, char* text, int size);
 
 /* Start-up is over: connections may come. 0, or -1 if the master is gone. */
-int clusterd_worker_ready(clusterd_worker *worker);
+int clusterd_worker_ready(clusterd_worker* worker);
 
 /* `callback` is called once when no new connection will come: finish what is open, close what is
  * idle. */
-void clusterd_worker_on_drain(clusterd_worker *worker, clusterd_drain_fn callback, void *user);
+void clusterd_worker_on_drain(clusterd_worker* worker, clusterd_drain_fn callback, void* user);
 
 /* 1 from then on. */
-int clusterd_worker_draining(const clusterd_worker *worker);
+int clusterd_worker_draining(const clusterd_worker* worker);
 
 /* Handles events until it is time to leave. 0, for main to return, or -1. */
-int clusterd_worker_run(clusterd_worker *worker);
+int clusterd_worker_run(clusterd_worker* worker);
 
 /* Readable when clusterd_worker_dispatch() has something to do. */
-int clusterd_worker_fd(const clusterd_worker *worker);
+int clusterd_worker_fd(const clusterd_worker* worker);
 
 /* Handles what there is, or waits up to `timeout_ms` (-1 = for ever) for it. 0, or -1. */
-int clusterd_worker_dispatch(clusterd_worker *worker, int timeout_ms);
+int clusterd_worker_dispatch(clusterd_worker* worker, int timeout_ms);
 
 /* 1 when it is time to leave: drained, with no connection open; or the master is gone, and the time
  * to finish is over. */
-int clusterd_worker_finished(const clusterd_worker *worker);
+int clusterd_worker_finished(const clusterd_worker* worker);
 
 /* For `clusterd status`: one more request was answered. */
-void clusterd_worker_count_request(clusterd_worker *worker);
+void clusterd_worker_count_request(clusterd_worker* worker);
 
 /* Connections open now. */
-uint32_t clusterd_worker_active(const clusterd_worker *worker);
+uint32_t clusterd_worker_active(const clusterd_worker* worker);
 
 /* A connected, non-blocking socket; it belongs to the connection. */
-int clusterd_connection_fd(const clusterd_connection *connection);
+int clusterd_connection_fd(const clusterd_connection* connection);
 
 /* The client's address ("192.0.2.7:50123"), as clusterd_worker_address() gives one. */
-int clusterd_connection_peer(const clusterd_connection *connection, char *text, int size);
+int clusterd_connection_peer(const clusterd_connection* connection, char* text, int size);
 
 /* Shuts the connection down, closes it, and frees `connection`. NULL is allowed. Take it out of an
  * epoll set first: that does not happen by itself while the master has its copy, a moment more. */
-void clusterd_connection_close(clusterd_connection *connection);
+void clusterd_connection_close(clusterd_connection* connection);
 
 /* Gives the socket to the caller, frees `connection`, and does not count it as open any more: a
  * draining worker does not wait for it. Gives the descriptor. */
-int clusterd_connection_release(clusterd_connection *connection);
+int clusterd_connection_release(clusterd_connection* connection);
 
 #ifdef __cplusplus
 }

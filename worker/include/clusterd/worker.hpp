@@ -32,12 +32,10 @@ struct Endpoint {
   Endpoint(std::string listener_name, std::string own_address)
       : name(std::move(listener_name)), address(std::move(own_address)) {}
   /// "127.0.0.1:8080" is both; a plain name ("http") works under clusterd only.
-  Endpoint(std::string_view both)  // NOLINT(google-explicit-constructor)
+  Endpoint(std::string_view both)
       : name(both), address(both.find(':') == std::string_view::npos ? "" : both) {}
-  Endpoint(const char* both)  // NOLINT(google-explicit-constructor)
-      : Endpoint(std::string_view(both)) {}
-  Endpoint(const std::string& both)  // NOLINT(google-explicit-constructor)
-      : Endpoint(std::string_view(both)) {}
+  Endpoint(const char* both) : Endpoint(std::string_view(both)) {}
+  Endpoint(const std::string& both) : Endpoint(std::string_view(both)) {}
 };
 
 /// The client's end of a connection.
