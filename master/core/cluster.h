@@ -46,6 +46,8 @@ class Cluster {
   };
 
   [[nodiscard]] ClusterState state() const { return state_; }
+  /// Of the workers that are started now.
+  [[nodiscard]] Generation generation() const { return plan_.generation; }
   [[nodiscard]] const std::map<ChildId, Child>& children() const { return children_; }
   [[nodiscard]] const std::vector<SlotFsm>& slots() const { return slots_; }
   [[nodiscard]] const std::optional<LastExit>& last_exit(SlotId slot) const {

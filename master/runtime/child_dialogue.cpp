@@ -56,7 +56,12 @@ void Supervisor::on_message(ChildId id, const protocol::Listen& listen) {
     dispatcher_.serve(id, *index);
     reply.datagram = settings_.listen[*index].kind == config::Listen::Kind::udp;
     if (reply.datagram || settings_.listen[*index].policy == config::Policy::accept_race) {
-      fds.emplace_back(::fcntl(listeners_[*index].fd(), F_DUPFD_CLOEXEC, 0));
+      UniqueFd copy(::fcntl(listeners_[*index].fd(), F_DUPFD_CLOEXEC, 0));
+      // Not the worker's fault; but without the socket it cannot serve, and a new one may.
+      if (!copy) {
+        return happened(id, core::BrokeProtocol{errno_error("copy its listener").message()});
+      }
+      fds.push_back(std::move(copy));
       reply.fds = 1;
     }
   } else {

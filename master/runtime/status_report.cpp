@@ -186,7 +186,7 @@ void write_slots(JsonWriter& json, const StatusSource& source) {
 std::string status_report(const StatusSource& source) {
   JsonWriter json;
   json.begin_object().member("name", source.settings.name).member("state", state_name(source));
-  json.member("generation", 1U);
+  json.member("generation", number_of(source.cluster.generation()));
   write_processes(json, source);
   write_listeners(json, source);
   write_workers(json, source);

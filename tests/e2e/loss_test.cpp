@@ -47,6 +47,12 @@ std::int64_t pending(const Cluster& cluster, pid_t pid) {
   return 0;
 }
 
+/// Connections of the only listener that no worker was offered yet.
+std::int64_t waiting(const Cluster& cluster) {
+  const auto status = cluster.status();
+  return status ? status->at("listeners").as_array().at(0).at("waiting").as_int64() : -1;
+}
+
 bool replaced(const Cluster& cluster, const std::vector<pid_t>& before) {
   const auto now = cluster.workers();
   return now.size() == before.size() && std::none_of(now.begin(), now.end(), [&](pid_t pid) {
@@ -131,11 +137,7 @@ TEST_CASE("with nobody to take them connections wait in the kernel, and are serv
   for (const pid_t pid : workers) ::kill(pid, SIGSTOP);
   auto clients = open_many(cluster.port(), 60);
   // Two windows of 4 are offered; the master does not accept the rest.
-  const auto waiting = [&] {
-    const auto status = cluster.status();
-    return status ? status->at("listeners").as_array().at(0).at("waiting").as_int64() : -1;
-  };
-  CHECK(eventually([&] { return waiting() == 52; }, 5s));
+  CHECK(eventually([&] { return waiting(cluster) == 52; }, 5s));
   for (const pid_t pid : workers) ::kill(pid, SIGCONT);
   CHECK(read_all(clients)[Reply::Kind::ok] == 60);
 }
@@ -145,11 +147,7 @@ TEST_CASE("a stop serves what waits in the kernel's queue") {
   const auto workers = cluster.workers();
   for (const pid_t pid : workers) ::kill(pid, SIGSTOP);
   auto clients = open_many(cluster.port(), 60);
-  const auto waiting = [&] {
-    const auto status = cluster.status();
-    return status ? status->at("listeners").as_array().at(0).at("waiting").as_int64() : -1;
-  };
-  REQUIRE(eventually([&] { return waiting() == 52; }, 5s));
+  REQUIRE(eventually([&] { return waiting(cluster) == 52; }, 5s));
   cluster.master().signal(SIGTERM);
   REQUIRE(eventually([&] { return Client(cluster.port()).refused(); }, 5s));
   for (const pid_t pid : workers) ::kill(pid, SIGCONT);
