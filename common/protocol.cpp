@@ -9,18 +9,31 @@ namespace {
 
 constexpr const char* kCommand = "CLUSTERD";
 
-/// A checked line of ours, or nothing if it is somebody else's command.
-Result<std::optional<CheckedJson>> open_line(std::string_view line) {
+/// A line that passed the check: ours, with its act, or somebody else's.
+struct Opened {
+  CheckedJson json;
+  std::optional<std::string> act;
+};
+
+Result<Opened> open_line(std::string_view line) {
   JsonError wrong;
   auto json = check_json(line, &wrong);
   if (!json) {
     return make_error("a line that is no JSON: " + std::string(wrong.what) + " at byte " +
                       std::to_string(wrong.offset));
   }
-  if (json->kind != JsonKind::object) return std::optional<CheckedJson>{};
-  if (json->string("cmd") != kCommand) return std::optional<CheckedJson>{};
-  if (!json->string("act")) return make_error("a CLUSTERD line without \"act\"");
-  return json;
+  Opened opened{std::move(*json), std::nullopt};
+  if (opened.json.string("cmd") != kCommand) return opened;
+  opened.act = opened.json.string("act");
+  if (!opened.act) return make_error("a CLUSTERD line without \"act\"");
+  return opened;
+}
+
+/// A message between programs, if it is one.
+template <typename Side>
+Side not_ours(const CheckedJson& json) {
+  if (auto envelope = open_envelope(json)) return std::move(*envelope);
+  return Unknown{};
 }
 
 Error lacks(std::string_view act, std::string_view member) {
@@ -43,9 +56,9 @@ std::string end(JsonWriter& json) {
 Result<FromChild> decode_from_child(std::string_view line) {
   const auto opened = open_line(line);
   if (!opened) return opened.error();
-  if (!*opened) return FromChild{Unknown{}};
-  const CheckedJson& json = **opened;
-  const std::string act = *json.string("act");
+  const CheckedJson& json = opened->json;
+  if (!opened->act) return not_ours<FromChild>(json);
+  const std::string& act = *opened->act;
   if (act == "hello") {
     const auto version = json.integer("version");
     if (!version) return lacks(act, "version");
@@ -72,9 +85,9 @@ Result<FromChild> decode_from_child(std::string_view line) {
 Result<FromMaster> decode_from_master(std::string_view line) {
   const auto opened = open_line(line);
   if (!opened) return opened.error();
-  if (!*opened) return FromMaster{Unknown{}};
-  const CheckedJson& json = **opened;
-  const std::string act = *json.string("act");
+  const CheckedJson& json = opened->json;
+  if (!opened->act) return not_ours<FromMaster>(json);
+  const std::string& act = *opened->act;
   if (act == "welcome") {
     const auto version = json.integer("version");
     const auto fds = json.integer("fds");
@@ -93,6 +106,16 @@ Result<FromMaster> decode_from_master(std::string_view line) {
         json.string("error").value_or(""), json.boolean("datagram").value_or(false)}};
   }
   if (act == "revoked") return FromMaster{Revoked{}};
+  if (act == "event") {
+    auto event = json.string("event");
+    if (!event) return lacks(act, "event");
+    return FromMaster{Happened{std::move(*event)}};
+  }
+  if (act == "undelivered") {
+    const auto count = json.integer("count");
+    if (!count) return lacks(act, "count");
+    return FromMaster{Undelivered{json.string("action").value_or(""), *count}};
+  }
   return FromMaster{Unknown{}};
 }
 
@@ -141,6 +164,18 @@ std::string encode(const Listening& message) {
 
 std::string encode(const Revoked&) {
   JsonWriter json = begin("revoked");
+  return end(json);
+}
+
+std::string encode(const Happened& message) {
+  JsonWriter json = begin("event");
+  json.member("event", message.event);
+  return end(json);
+}
+
+std::string encode(const Undelivered& message) {
+  JsonWriter json = begin("undelivered");
+  json.member("action", message.action).member("count", message.count);
   return end(json);
 }
 

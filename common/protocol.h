@@ -1,5 +1,6 @@
 #pragma once
 
+#include "common/envelope.h"
 #include "common/error.h"
 #include "common/handoff.h"
 
@@ -10,9 +11,9 @@
 
 /// The lines on the channel between the master and a child that speaks the native protocol: one
 /// JSON object a line, {"cmd":"CLUSTERD","act":...}. Pure: text in, value out. A line that is no
-/// JSON, or lacks what its act needs, is an error. Any other JSON (a message of the program's own,
-/// somebody else's command) and an act that is not known are `Unknown`, and are ignored, so that
-/// either side may be newer.
+/// JSON, or lacks what its act needs, is an error. An object with an "action" is a message between
+/// programs (envelope.h). Any other JSON (somebody else's command) and an act that is not known are
+/// `Unknown`, and are ignored, so that either side may be newer.
 namespace clusterd::protocol {
 
 inline constexpr int kVersion = 1;
@@ -43,7 +44,7 @@ struct Refuse {
   std::uint32_t sequence = 0;
   friend bool operator==(const Refuse&, const Refuse&) = default;
 };
-using FromChild = std::variant<Unknown, Hello, Listen, Ready, Refuse>;
+using FromChild = std::variant<Unknown, Hello, Listen, Ready, Refuse, Envelope>;
 
 // From the master.
 
@@ -70,7 +71,21 @@ struct Listening {
 struct Revoked {
   friend bool operator==(const Revoked&, const Revoked&) = default;
 };
-using FromMaster = std::variant<Unknown, Welcome, Listening, Revoked>;
+/// Something happened in the cluster: "cluster-ready" (every child is ready).
+struct Happened {
+  std::string event;
+  friend bool operator==(const Happened&, const Happened&) = default;
+};
+/// Messages of this child with this action could not be queued for as many receivers: there was
+/// none, or as much as may wait for it waits already. Told together if the child is slow to read:
+/// `action` is empty where they differ.
+struct Undelivered {
+  std::string action;
+  std::int64_t count = 0;
+  friend bool operator==(const Undelivered&, const Undelivered&) = default;
+};
+using FromMaster =
+    std::variant<Unknown, Welcome, Listening, Revoked, Happened, Undelivered, Envelope>;
 
 [[nodiscard]] Result<FromChild> decode_from_child(std::string_view line);
 [[nodiscard]] Result<FromMaster> decode_from_master(std::string_view line);
@@ -83,5 +98,7 @@ using FromMaster = std::variant<Unknown, Welcome, Listening, Revoked>;
 [[nodiscard]] std::string encode(const Welcome& message);
 [[nodiscard]] std::string encode(const Listening& message);
 [[nodiscard]] std::string encode(const Revoked& message);
+[[nodiscard]] std::string encode(const Happened& message);
+[[nodiscard]] std::string encode(const Undelivered& message);
 
 }  // namespace clusterd::protocol

@@ -2,8 +2,13 @@
 
 #include "common/fd_passing.h"
 
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 namespace clusterd::runtime {
 namespace {
@@ -11,6 +16,9 @@ namespace {
 using boost::asio::posix::stream_descriptor;
 
 constexpr std::size_t kMostUnread = 1024 * 1024;
+/// Of messages that wait for one child. What is more is not queued, and its sender is told.
+constexpr std::size_t kMostMessages = 1024 * 1024;
+constexpr std::size_t kMessagesAtOnce = 64;
 constexpr std::size_t kReadAtOnce = 64 * 1024;
 constexpr auto kRetry = std::chrono::milliseconds(5);
 
@@ -43,9 +51,22 @@ void Channel::send(std::string line, std::vector<UniqueFd> fds) {
   }
 }
 
+bool Channel::post(Message message) {
+  if (!socket_.is_open() || message_bytes_ + message->size() > kMostMessages) return false;
+  message_bytes_ += message->size();
+  messages_.push_back(std::move(message));
+  if (waits_writable_ || std::exchange(writes_soon_, true)) return true;
+  boost::asio::post(socket_.get_executor(), [self = shared_from_this()] {
+    self->writes_soon_ = false;
+    if (self->socket_.is_open() && !self->waits_writable_) self->write();
+  });
+  return true;
+}
+
 void Channel::end() {
   ending_ = true;
-  if (socket_.is_open() && outgoing_.empty()) ::shutdown(socket_.native_handle(), SHUT_WR);
+  if (socket_.is_open() && outgoing_.empty() && messages_.empty())
+    ::shutdown(socket_.native_handle(), SHUT_WR);
 }
 
 void Channel::close() {
@@ -53,6 +74,7 @@ void Channel::close() {
   socket_.close(ignored);
   retry_.cancel();
   outgoing_.clear();
+  messages_.clear();
 }
 
 void Channel::wait_readable() {
@@ -90,25 +112,75 @@ void Channel::read() {
 }
 
 void Channel::write() {
+  const bool had_any = !outgoing_.empty() || !messages_.empty();
+  Wrote wrote = sent_of_first_ > 0 ? write_messages(1) : Wrote::all;
+  if (wrote == Wrote::all) wrote = write_lines();
+  while (wrote == Wrote::all && !messages_.empty()) wrote = write_messages(kMessagesAtOnce);
+  if (wrote == Wrote::wait) return;
+  if (wrote == Wrote::gone) {
+    // Reading says so too, in its turn. What was queued is of no use.
+    outgoing_.clear();
+    messages_.clear();
+    outgoing_bytes_ = message_bytes_ = sent_of_first_ = 0;
+    return;
+  }
+  if (ending_) return end();
+  if (had_any && events_.all_sent) events_.all_sent();
+}
+
+Channel::Wrote Channel::write_lines() {
   while (!outgoing_.empty()) {
     Outgoing& next = outgoing_.front();
     std::vector<int> fds;
     for (const UniqueFd& fd : next.fds) fds.push_back(fd.get());
     const auto sent = send_with_fds(socket_.native_handle(), next.bytes, fds);
-    if (!sent) {
-      if (sent.error().code == std::errc::resource_unavailable_try_again) return wait_writable();
-      if (passes(sent.error().code)) return write_later();
-      // The peer is gone; reading says so too, in its turn. What was queued is of no use.
-      outgoing_.clear();
-      outgoing_bytes_ = 0;
-      return;
-    }
+    if (!sent) return judge(sent.error().code);
     next.fds.clear();  // they went with the first byte
     next.bytes.erase(0, *sent);
     outgoing_bytes_ -= *sent;
     if (next.bytes.empty()) outgoing_.pop_front();
   }
-  if (ending_) end();
+  return Wrote::all;
+}
+
+/// Sends up to `most` messages by one call.
+Channel::Wrote Channel::write_messages(std::size_t most) {
+  std::array<iovec, kMessagesAtOnce> parts;
+  most = std::min({most, messages_.size(), parts.size()});
+  for (std::size_t at = 0; at < most; ++at) {
+    const std::string& text = *messages_[at];
+    const std::size_t skip = at == 0 ? sent_of_first_ : 0;
+    parts[at] = {const_cast<char*>(text.data()) + skip, text.size() - skip};
+  }
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = most;
+  ssize_t sent = 0;
+  do {
+    sent = ::sendmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  if (sent < 0) return judge(errno_error("sendmsg").code);
+  message_bytes_ -= static_cast<std::size_t>(sent);
+  sent_of_first_ += static_cast<std::size_t>(sent);
+  while (most > 0 && sent_of_first_ >= messages_.front()->size()) {
+    sent_of_first_ -= messages_.front()->size();
+    messages_.pop_front();
+    --most;
+  }
+  // Sent in part: the rest has no room now, and the next call says that we have to wait.
+  return most == 0 ? Wrote::all : write_messages(most);
+}
+
+Channel::Wrote Channel::judge(const std::error_code& error) {
+  if (error == std::errc::resource_unavailable_try_again) {
+    wait_writable();
+    return Wrote::wait;
+  }
+  if (passes(error)) {
+    write_later();
+    return Wrote::wait;
+  }
+  return Wrote::gone;
 }
 
 /// There is room, but not for what goes with the bytes: nothing will wake us.

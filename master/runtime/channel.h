@@ -18,14 +18,18 @@ namespace clusterd::runtime {
 
 /// A stream of lines over a Unix socket, seen from the master: to a child (its channel), or to a
 /// control client. Both directions are bounded: a line that is too long, and a peer that does not
-/// read what it is sent, end it. Descriptors can be sent; any that the peer sends are closed by the
-/// kernel unseen, since they are never asked for.
+/// read what the master has to say, end it. Descriptors can be sent; any that the peer sends are
+/// closed by the kernel unseen, since they are never asked for.
+///
+/// There are two queues: what the master says, which goes first, and messages of programs, of
+/// which a bounded amount waits.
 class Channel : public std::enable_shared_from_this<Channel> {
  public:
   struct Events {
     std::function<void(std::string_view)> line;  ///< without its newline; may close the channel
     std::function<void()> ended;                 ///< the peer closed its end
     std::function<void(std::string)> broken;     ///< too long a line, too much unread
+    std::function<void()> all_sent = {};         ///< nothing waits any more; may be empty
   };
 
   /// Handlers keep the channel alive until close(); after that nothing is called any more.
@@ -34,6 +38,11 @@ class Channel : public std::enable_shared_from_this<Channel> {
 
   /// Queues a line with the descriptors that belong on its first byte.
   void send(std::string line, std::vector<UniqueFd> fds = {});
+
+  /// Queues a program's message, a line with its newline, which several channels can share. It is
+  /// sent at the end of this turn of the loop, with others. False if so much waits already that it
+  /// was not queued.
+  [[nodiscard]] bool post(std::shared_ptr<const std::string> message);
 
   /// Closes our direction once all that was queued is sent.
   void end();
@@ -48,10 +57,17 @@ class Channel : public std::enable_shared_from_this<Channel> {
 
   Channel(boost::asio::io_context& io, UniqueFd fd, std::size_t longest_line, Events events);
 
+  using Message = std::shared_ptr<const std::string>;
+  /// How a write ended: all that it was to send is sent, or it has to wait, or the peer is gone.
+  enum class Wrote { all, wait, gone };
+
   void wait_readable();
   void wait_writable();
   void read();
   void write();
+  [[nodiscard]] Wrote write_lines();
+  [[nodiscard]] Wrote write_messages(std::size_t most);
+  [[nodiscard]] Wrote judge(const std::error_code& error);
   void write_later();
   void fail(std::string how);
 
@@ -61,6 +77,10 @@ class Channel : public std::enable_shared_from_this<Channel> {
   Events events_;
   std::deque<Outgoing> outgoing_;
   std::size_t outgoing_bytes_ = 0;
+  std::deque<Message> messages_;
+  std::size_t message_bytes_ = 0;
+  std::size_t sent_of_first_ = 0;  ///< of the first message; if not 0, its rest goes before a line
+  bool writes_soon_ = false;
   bool waits_writable_ = false;
   bool ending_ = false;
 };

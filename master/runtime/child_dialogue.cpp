@@ -9,6 +9,9 @@ namespace clusterd::runtime {
 void Supervisor::on_line(ChildId id, std::string_view line) {
   const auto message = protocol::decode_from_child(line);
   if (!message) return happened(id, core::BrokeProtocol{"it sent " + message.error().what});
+  if (const auto* envelope = std::get_if<Envelope>(&*message)) {
+    return messenger_.route(id, *envelope, line);
+  }
   const bool first = std::holds_alternative<protocol::Hello>(*message) ||
                      std::holds_alternative<protocol::Unknown>(*message);
   if (!first && !children_.at(id)->said_hello) {
@@ -33,11 +36,13 @@ void Supervisor::on_message(ChildId id, const protocol::Hello& hello) {
                               settings_.worker.max_connections};
     std::vector<UniqueFd> fds;
     if (id.role == Role::worker) {
-      auto ends = dispatcher_.join(id, cluster_.children().at(id).slot);
+      const SlotId slot = cluster_.children().at(id).slot;
+      auto ends = dispatcher_.join(id, slot);
       if (!ends) return happened(id, core::BrokeProtocol{ends.error().message()});
       fds.push_back(std::move(ends->connections));
       fds.push_back(std::move(ends->page));
       fds.push_back(std::move(ends->wake));
+      messenger_.join(id, child.channel, child.process.pid(), slot);
     }
     welcome.fds = static_cast<std::int64_t>(fds.size());
     child.channel->send(encode(welcome), std::move(fds));

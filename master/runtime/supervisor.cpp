@@ -137,17 +137,19 @@ void Supervisor::carry_out(const core::Spawn& spawn) {
       io_, std::move(ours), protocol::kLongestLine,
       {.line = [this, id](std::string_view line) { on_line(id, line); },
        .ended = [this, id] { happened(id, core::ChannelEnded{}); },
-       .broken = [this,
-                  id](std::string how) { happened(id, core::BrokeProtocol{std::move(how)}); }});
+       .broken = [this, id](std::string how) { happened(id, core::BrokeProtocol{std::move(how)}); },
+       .all_sent = [this, id] { messenger_.all_sent(id); }});
   children_[id] = std::move(child);
   watch_exit(id);
 }
 
 void Supervisor::carry_out(const core::EnterRotation& action) {
   if (action.child.role == Role::worker) dispatcher_.enter_rotation(action.child);
+  messenger_.set_ready(action.child, true);
 }
 
 void Supervisor::carry_out(const core::LeaveRotation& action) {
+  messenger_.set_ready(action.child, false);
   if (action.child.role == Role::worker) {
     dispatcher_.leave_rotation(action.child);
   } else if (const auto found = children_.find(action.child); found != children_.end()) {
@@ -171,6 +173,7 @@ void Supervisor::carry_out(const core::SignalChild& action) {
 
 void Supervisor::carry_out(const core::Forget& action) {
   dispatcher_.forget(action.child);
+  messenger_.leave(action.child);
   const auto found = children_.find(action.child);
   if (found == children_.end()) return;  // it was never started
   found->second->channel->close();
@@ -188,6 +191,7 @@ void Supervisor::carry_out(const core::AnnounceReady&) {
   for (std::size_t index = 0; index < listeners_.size(); ++index) {
     log::info("serving " + settings_.listen[index].name + " on " + listeners_[index].text());
   }
+  messenger_.cluster_is_ready();
 }
 
 void Supervisor::carry_out(const core::Finish& action) {

@@ -9,6 +9,7 @@
 #include "master/runtime/channel.h"
 #include "master/runtime/control_server.h"
 #include "master/runtime/dispatcher.h"
+#include "master/runtime/messenger.h"
 #include "master/runtime/timers.h"
 
 #include <boost/asio/io_context.hpp>
@@ -73,6 +74,7 @@ class Supervisor {
   // child_dialogue.cpp: the native protocol, seen from the master.
   void on_line(ChildId id, std::string_view line);
   void on_message(ChildId id, const protocol::Unknown&) { (void)id; }
+  void on_message(ChildId id, const Envelope&) { (void)id; }  // on_line() has routed it
   void on_message(ChildId id, const protocol::Hello& hello);
   void on_message(ChildId id, const protocol::Listen& listen);
   void on_message(ChildId id, const protocol::Ready&);
@@ -94,6 +96,7 @@ class Supervisor {
   boost::asio::signal_set signals_;
   boost::asio::steady_timer log_timer_;
   Dispatcher dispatcher_;
+  Messenger messenger_;
   ControlServer control_;
 };
 

@@ -28,6 +28,8 @@ std::string clusterd_program() { return CLUSTERD_TEST_PROGRAM; }
 std::string http_worker() { return CLUSTERD_TEST_HTTP_WORKER; }
 std::string echo_worker() { return CLUSTERD_TEST_ECHO_WORKER; }
 std::string epoll_worker() { return CLUSTERD_TEST_EPOLL_WORKER; }
+std::string threads_worker() { return CLUSTERD_TEST_THREADS_WORKER; }
+std::string messages_worker() { return CLUSTERD_TEST_MESSAGES_WORKER; }
 std::string fixture_worker() { return CLUSTERD_TEST_FIXTURE_WORKER; }
 
 Cluster::Cluster(const ClusterOptions& options) {

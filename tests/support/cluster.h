@@ -19,6 +19,8 @@ namespace clusterd::test {
 [[nodiscard]] std::string http_worker();
 [[nodiscard]] std::string echo_worker();
 [[nodiscard]] std::string epoll_worker();
+[[nodiscard]] std::string threads_worker();
+[[nodiscard]] std::string messages_worker();
 [[nodiscard]] std::string fixture_worker();
 
 struct ClusterOptions {

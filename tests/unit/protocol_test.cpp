@@ -67,6 +67,9 @@ TEST_CASE("each line that a child may say is understood") {
       {R"({"cmd":"CLUSTERD","act":"ready"})", Ready{}},
       {R"({"cmd":"CLUSTERD","act":"refuse","sequence":0})", Refuse{0}},
       {R"({"cmd":"CLUSTERD","act":"refuse","sequence":4294967295})", Refuse{4294967295U}},
+      {R"({"action":"a","to":"app","data":[1]})",
+       Envelope{"a", {Recipient::Kind::app, 0}, "[1]", 0}},
+      {R"({"cmd":"other","action":"a"})", Envelope{"a", {}, "null", 0}},
   };
   for (const ChildLine& row : table) {
     CAPTURE(row.line);
@@ -86,6 +89,10 @@ TEST_CASE("each line that the master may say is understood") {
       {R"({"cmd":"CLUSTERD","act":"listening","ack":3,"index":-1,"error":"no such listener"})",
        Listening{3, 0, -1, "", "no such listener"}},
       {R"({"cmd":"CLUSTERD","act":"revoked"})", Revoked{}},
+      {R"({"cmd":"CLUSTERD","act":"event","event":"cluster-ready"})", Happened{"cluster-ready"}},
+      {R"({"cmd":"CLUSTERD","act":"undelivered","action":"a","count":3})", Undelivered{"a", 3}},
+      {R"({"cmd":"CLUSTERD","act":"undelivered","count":3})", Undelivered{"", 3}},
+      {R"({"action":"a","senderPid":5})", Envelope{"a", {}, "null", 5}},
   };
   for (const MasterLine& row : table) {
     CAPTURE(row.line);
@@ -105,7 +112,7 @@ TEST_CASE("what either side does not know is ignored, so that the other may be n
            R"({"cmd":"clusterd","act":"hello"})",
            R"({"cmd":7,"act":"hello"})",
            R"({"act":"hello"})",
-           R"({"action":"agent-start","data":null})",
+           R"({"action":7,"data":null})",
            R"({})",
        }) {
     CAPTURE(line);
@@ -193,6 +200,8 @@ TEST_CASE("a master's line that lacks what its act needs is an error") {
       {R"({"cmd":"CLUSTERD","act":"listening","index":0})", R"("ack")"},
       {R"({"cmd":"CLUSTERD","act":"listening","ack":1})", R"("index")"},
       {R"({"cmd":"CLUSTERD","act":"listening","ack":1,"index":"0"})", R"("index")"},
+      {R"({"cmd":"CLUSTERD","act":"event"})", R"("event")"},
+      {R"({"cmd":"CLUSTERD","act":"undelivered","action":"a"})", R"("count")"},
   };
   for (const WrongLine& row : table) {
     CAPTURE(row.line);
@@ -207,6 +216,7 @@ TEST_CASE("whatever is encoded is one line and reads back the same") {
     check_round_trip(Hello{number});
     check_round_trip(Welcome{number, 3, number});
     check_round_trip(Listening{number, number, number, "", ""});
+    check_round_trip(Undelivered{"a", number});
   }
   for (const std::string_view text :
        {"", "http", "0.0.0.0:8080", "unix:/run/a \"b\"\\c.sock", "a\nb\r\tc", "né \U0001F600"}) {

@@ -3,6 +3,7 @@
 #include <clusterd/worker.hpp>
 #include <cstring>
 #include <exception>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -39,6 +40,25 @@ Value guarded(Value on_failure, Call&& call) noexcept {
 }
 
 std::string or_empty(const char* text) { return text == nullptr ? "" : text; }
+
+clusterd::To to_recipient(int to, std::int64_t number) {
+  using clusterd::To;
+  switch (to) {
+    case CLUSTERD_TO_ALL:
+      return To::all();
+    case CLUSTERD_TO_APP:
+      return To::app();
+    case CLUSTERD_TO_AGENT:
+      return To::agent();
+    case CLUSTERD_TO_RANDOM:
+      return To::random();
+    case CLUSTERD_TO_PID:
+      return To::pid(number);
+    case CLUSTERD_TO_SLOT:
+      return To::slot(number < 0 ? UINT32_MAX : static_cast<uint32_t>(number));
+  }
+  throw std::invalid_argument("clusterd: no such recipient: " + std::to_string(to));
+}
 
 int copy_text(const std::string& from, char* to, int size) {
   if (to != nullptr && size > 0) {
@@ -110,6 +130,65 @@ void clusterd_worker_on_drain(clusterd_worker* worker, clusterd_drain_fn callbac
 
 int clusterd_worker_draining(const clusterd_worker* worker) {
   return worker->worker.draining() ? 1 : 0;
+}
+
+int clusterd_worker_send(clusterd_worker* worker, int to, std::int64_t number, const char* action,
+                         const char* json) {
+  return guarded(-1, [&] {
+    return worker->worker.send(to_recipient(to, number), or_empty(action),
+                               json == nullptr ? "null" : json)
+               ? 1
+               : 0;
+  });
+}
+
+int clusterd_worker_on_message(clusterd_worker* worker, const char* action,
+                               clusterd_message_fn callback, void* user) {
+  return guarded(-1, [&] {
+    if (callback == nullptr) {
+      worker->worker.on_message(or_empty(action), nullptr);
+      return 0;
+    }
+    worker->worker.on_message(or_empty(action), [=](const clusterd::Message& message) {
+      const std::string name(message.action);
+      const std::string data(message.data);
+      const clusterd_message plain{name.c_str(), data.c_str(), data.size(), message.sender_pid};
+      callback(user, &plain);
+    });
+    return 0;
+  });
+}
+
+void clusterd_worker_on_send_room(clusterd_worker* worker, clusterd_call_fn callback, void* user) {
+  (void)guarded(-1, [&] {
+    worker->worker.on_send_room([=] { callback(user); });
+    return 0;
+  });
+}
+
+void clusterd_worker_on_undelivered(clusterd_worker* worker, clusterd_undelivered_fn callback,
+                                    void* user) {
+  (void)guarded(-1, [&] {
+    worker->worker.on_undelivered([=](std::string_view action, std::int64_t count) {
+      callback(user, std::string(action).c_str(), count);
+    });
+    return 0;
+  });
+}
+
+void clusterd_worker_on_event(clusterd_worker* worker, clusterd_event_fn callback, void* user) {
+  (void)guarded(-1, [&] {
+    worker->worker.on_event(
+        [=](std::string_view event) { callback(user, std::string(event).c_str()); });
+    return 0;
+  });
+}
+
+int clusterd_worker_post(clusterd_worker* worker, clusterd_call_fn callback, void* user) {
+  return guarded(-1, [&] {
+    worker->worker.post([=] { callback(user); });
+    return 0;
+  });
 }
 
 int clusterd_worker_run(clusterd_worker* worker) {

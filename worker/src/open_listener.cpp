@@ -38,14 +38,12 @@ int WorkerState::open_datagram(const Endpoint& endpoint) {
 
 bool WorkerState::open_managed(const Endpoint& endpoint, ListenerState& listener) {
   const std::int64_t seq = next_seq++;
-  if (auto sent = channel->send(encode(protocol::Listen{seq, endpoint.name})); !sent) {
-    raise(sent.error());
-  }
+  say(encode(protocol::Listen{seq, endpoint.name}));
   for (;;) {
     const protocol::FromMaster message = need(channel->wait());
     const auto* reply = std::get_if<protocol::Listening>(&message);
     if (reply == nullptr || reply->ack != seq) {
-      on_message(message);
+      on_message(message);  // handlers of messages are called by dispatch(), not from here
       continue;
     }
     if (reply->index < 0) raise(make_error(reply->error));

@@ -42,11 +42,38 @@ void Worker::on_drain(std::function<void()> callback) {
   state_->drain_callback = std::move(callback);
 }
 
-bool Worker::draining() const { return state_->draining; }
+bool Worker::draining() const { return state_->tally->draining.load(); }
+
+bool Worker::send(const To& to, std::string_view action, std::string_view json) {
+  return state_->send(to, action, json);
+}
+
+void Worker::on_message(std::string_view action, MessageHandler handler) {
+  state_->messages->on_message(action, std::move(handler));
+}
+
+void Worker::once(std::string_view action, MessageHandler handler) {
+  state_->messages->once(action, std::move(handler));
+}
+
+void Worker::on_send_room(std::function<void()> callback) {
+  state_->room_callback = std::move(callback);
+}
+
+void Worker::on_undelivered(std::function<void(std::string_view, std::int64_t)> callback) {
+  state_->messages->on_undelivered = std::move(callback);
+}
+
+void Worker::on_event(std::function<void(std::string_view)> callback) {
+  state_->messages->on_event = std::move(callback);
+}
+
+bool Worker::in_its_thread() const { return state_->in_its_thread(); }
+
+void Worker::post(std::function<void()> call) { state_->post(std::move(call)); }
 
 void Worker::count_request() {
-  auto& requests = state_->tally->page->requests;
-  requests.store(requests.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  state_->tally->page->requests.fetch_add(1, std::memory_order_relaxed);
 }
 
 std::uint32_t Worker::active() const { return state_->tally->page->active.load(); }

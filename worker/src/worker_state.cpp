@@ -1,5 +1,6 @@
 #include "worker/src/worker_state.h"
 
+#include "worker/src/epoll_tags.h"
 #include "worker/src/raise.h"
 
 #include <algorithm>
@@ -15,21 +16,23 @@
 namespace clusterd::detail {
 namespace {
 
-// What an epoll event is about: its kind, and for the last two a listener's index, a descriptor.
-constexpr std::uint64_t kChannel = 1;
-constexpr std::uint64_t kOffers = 2;
-constexpr std::uint64_t kChanged = 3;
-constexpr std::uint64_t kListener = 1ULL << 32;
-constexpr std::uint64_t kWatched = 2ULL << 32;
-constexpr std::uint64_t kIndex = 0xFFFF'FFFFULL;
+/// How long the end of a worker waits for its last messages to be on their way.
+constexpr Duration kLastWords = std::chrono::seconds(1);
 
-Peer to_peer(const handoff::Peer& from) {
-  Peer peer;
-  peer.family = from.family;
-  peer.port = from.port;
-  std::copy(std::begin(from.address), std::end(from.address), std::begin(peer.address));
-  return peer;
-}
+/// The worker whose dispatch() this thread is in: it looks at everything before it waits again.
+thread_local const WorkerState* in_turn = nullptr;
+
+/// For as long as it lives, and also if a handler throws.
+class Turn {
+ public:
+  explicit Turn(const WorkerState* state) : outer_(std::exchange(in_turn, state)) {}
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  ~Turn() { in_turn = outer_; }
+
+ private:
+  const WorkerState* outer_;
+};
 
 }  // namespace
 
@@ -46,11 +49,17 @@ WorkerState::WorkerState() : epoll(::epoll_create1(EPOLL_CLOEXEC)) {
     orphan_time = std::chrono::milliseconds(welcome.drain_timeout_ms);
     tally = std::make_shared<Tally>(fds[1].get());
     tally->max_connections = static_cast<std::uint32_t>(welcome.max_connections);
+    outbox = std::make_shared<Outbox>(channel->fd());
     offers = std::make_unique<OfferQueue>(std::move(fds[0]), std::move(fds[2]), tally);
     add_to_epoll(channel->fd(), EPOLLIN, kChannel);
     add_to_epoll(offers->fd(), EPOLLIN, kOffers);
   }
+  messages = std::make_unique<Messages>(outbox);
   add_to_epoll(tally->changed.get(), EPOLLIN | EPOLLET, kChanged);
+}
+
+WorkerState::~WorkerState() {
+  if (outbox) outbox->flush_for(kLastWords);
 }
 
 void WorkerState::want(Worker::ListenerId id, Worker::Handler handler, bool for_ever) {
@@ -66,8 +75,23 @@ void WorkerState::want(Worker::ListenerId id, Worker::Handler handler, bool for_
 }
 
 void WorkerState::say_ready() {
-  if (!managed) return;
-  if (auto sent = channel->send(encode(protocol::Ready{})); !sent) raise(sent.error());
+  if (managed) say(encode(protocol::Ready{}));
+}
+
+void WorkerState::say(const std::string& line) {
+  if (auto said = outbox->say(line); !said) raise(said.error());
+}
+
+bool WorkerState::send(const To& to, std::string_view action, std::string_view json) {
+  const bool queued = messages->send(to, action, json);
+  if (in_turn != this) ::eventfd_write(tally->changed.get(), 1);
+  return queued;
+}
+
+void WorkerState::post(std::function<void()> call) {
+  const std::scoped_lock lock(calls_mutex);
+  calls.push_back(std::move(call));
+  ::eventfd_write(tally->changed.get(), 1);
 }
 
 void WorkerState::dispatch(int timeout_ms) {
@@ -76,9 +100,41 @@ void WorkerState::dispatch(int timeout_ms) {
     const int most = static_cast<int>(std::max<std::int64_t>(0, left.count()));
     timeout_ms = timeout_ms < 0 ? most : std::min(timeout_ms, most);
   }
+  owner.store(std::this_thread::get_id(), std::memory_order_relaxed);
   epoll_event events[64];
   const int count = ::epoll_wait(epoll.get(), events, 64, timeout_ms);
+  const Turn turn(this);
   for (int at = 0; at < count; ++at) handle(events[at].data.u64);
+  finish_turn();
+}
+
+/// Messages that came, and those that this turn's handlers sent.
+void WorkerState::finish_turn() {
+  messages->deliver();
+  if (messages->waiting()) ::eventfd_write(tally->changed.get(), 1);
+  if (!outbox) return;
+  const Outbox::Flushed flushed = outbox->flush();
+  if (flushed.waits != waits_writable && !leave_at) {
+    waits_writable = flushed.waits;
+    epoll_event event{};
+    event.events = EPOLLIN | (waits_writable ? static_cast<std::uint32_t>(EPOLLOUT) : 0U);
+    event.data.u64 = kChannel;
+    ::epoll_ctl(epoll.get(), EPOLL_CTL_MOD, channel->fd(), &event);
+  }
+  if (flushed.has_room && room_callback) room_callback();
+}
+
+void WorkerState::on_changed() {
+  // There is room again, or finished() has become true, or another thread has something for us.
+  for (const auto& listener : listeners) {
+    if (listener->socket) arm(*listener, listener->handler != nullptr);
+  }
+  std::vector<std::function<void()>> now;
+  {
+    const std::scoped_lock lock(calls_mutex);
+    now.swap(calls);
+  }
+  for (const auto& call : now) call();
 }
 
 void WorkerState::handle(std::uint64_t event) {
@@ -87,10 +143,7 @@ void WorkerState::handle(std::uint64_t event) {
   } else if (event == kOffers) {
     on_offers();
   } else if (event == kChanged) {
-    // There is room again, or finished() has become true, and the wait only had to end.
-    for (const auto& listener : listeners) {
-      if (listener->socket) arm(*listener, listener->handler != nullptr);
-    }
+    on_changed();
   } else if ((event & kListener) != 0) {
     on_listening_socket(*listeners[event & kIndex]);
   } else if ((event & kWatched) != 0) {
@@ -111,88 +164,13 @@ void WorkerState::on_message(const protocol::FromMaster& message) {
   if (std::get_if<protocol::Revoked>(&message) != nullptr) {
     offers->revoked();
     read_offers(true);
+  } else if (const auto* envelope = std::get_if<Envelope>(&message)) {
+    messages->add(*envelope);
+  } else if (const auto* happened = std::get_if<protocol::Happened>(&message)) {
+    messages->add(*happened);
+  } else if (const auto* undelivered = std::get_if<protocol::Undelivered>(&message)) {
+    messages->add(*undelivered);
   }
-}
-
-void WorkerState::on_offers() {
-  switch (offers->receive()) {
-    case OfferQueue::Received::nothing:
-    case OfferQueue::Received::offers:
-      break;
-    case OfferQueue::Received::lacking:
-      if (!channel->send(encode(protocol::Refuse{offers->refused_from()}))) master_is_gone();
-      break;
-    case OfferQueue::Received::ended:
-      offers_ended = true;
-      ::epoll_ctl(epoll.get(), EPOLL_CTL_DEL, offers->fd(), nullptr);
-      give_out();
-      return begin_drain();
-  }
-  give_out();
-}
-
-/// Takes offers for as long as the oldest is asked for. The order of taking is the order of
-/// offering, so one that nobody asks for holds up those behind it; the master then gives all of
-/// them to others after its stall_timeout.
-void WorkerState::give_out() {
-  while (const auto index = offers->front()) {
-    ListenerState* listener = by_index(*index);
-    if (listener == nullptr || !listener->handler) return read_offers(false);
-    auto taken = offers->take();
-    if (taken) deliver(*listener, taken->fd.release(), to_peer(taken->offer.peer));
-  }
-}
-
-/// In accept race, and on a socket of our own.
-void WorkerState::on_listening_socket(ListenerState& listener) {
-  if (!listener.handler || !listener.socket) return;
-  sockaddr_storage address{};
-  socklen_t length = sizeof address;
-  const int fd = ::accept4(listener.socket.get(), reinterpret_cast<sockaddr*>(&address), &length,
-                           SOCK_NONBLOCK | SOCK_CLOEXEC);
-  if (fd < 0) return;  // another worker was quicker, or the client is gone
-  auto& accepted = tally->page->accepted[listener.index];
-  accepted.store(accepted.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  // Out and in again puts this worker last in the kernel's queue of those that wait on the
-  // listener. Left in place it would be woken first for the next connection too, and for all.
-  if (managed) arm(listener, false);
-  deliver(listener, fd, to_peer(handoff::to_peer(address)));
-  if (listener.socket) arm(listener, listener.handler != nullptr);
-}
-
-void WorkerState::deliver(ListenerState& listener, int fd, const Peer& peer) {
-  Connection connection(fd, peer, Hold(tally));
-  if (listener.for_ever) {
-    listener.handler(std::move(connection));
-  } else {
-    const Worker::Handler once = std::exchange(listener.handler, nullptr);
-    once(std::move(connection));
-  }
-}
-
-void WorkerState::arm(ListenerState& listener, bool wanted) {
-  wanted = wanted && !draining && !tally->at_limit();
-  if (listener.armed == wanted) return;
-  listener.armed = wanted;
-  if (!wanted) {
-    ::epoll_ctl(epoll.get(), EPOLL_CTL_DEL, listener.socket.get(), nullptr);
-    return;
-  }
-  const auto same = [&](const auto& one) { return one.get() == &listener; };
-  const auto at = std::find_if(listeners.begin(), listeners.end(), same) - listeners.begin();
-  // EPOLLEXCLUSIVE: one connection wakes one worker, not all of them.
-  const std::uint32_t exclusive = managed ? static_cast<std::uint32_t>(EPOLLEXCLUSIVE) : 0U;
-  add_to_epoll(listener.socket.get(), EPOLLIN | exclusive,
-               kListener | static_cast<std::uint64_t>(at));
-}
-
-void WorkerState::read_offers(bool wanted) {
-  if (reading_offers == wanted || offers_ended) return;
-  reading_offers = wanted;
-  epoll_event event{};
-  event.events = wanted ? EPOLLIN : 0U;
-  event.data.u64 = kOffers;
-  ::epoll_ctl(epoll.get(), EPOLL_CTL_MOD, offers->fd(), &event);
 }
 
 void WorkerState::begin_drain() {
@@ -235,13 +213,6 @@ void WorkerState::add_to_epoll(int fd, std::uint32_t events, std::uint64_t data)
   event.data.u64 = data;
   if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &event) < 0)
     raise(errno_error("watch a descriptor"));
-}
-
-ListenerState* WorkerState::by_index(std::uint32_t index) {
-  for (const auto& listener : listeners) {
-    if (!listener->socket && listener->index == index) return listener.get();
-  }
-  return nullptr;
 }
 
 }  // namespace clusterd::detail

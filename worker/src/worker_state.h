@@ -3,12 +3,18 @@
 #include "clusterd/worker.hpp"
 #include "common/channel_client.h"
 #include "common/clock.h"
+#include "worker/src/messages.h"
 #include "worker/src/offer_queue.h"
+#include "worker/src/outbox.h"
 #include "worker/src/tally.h"
 
+#include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <thread>
 #include <vector>
 
 namespace clusterd::detail {
@@ -27,6 +33,9 @@ struct ListenerState {
 /// What is behind a Worker.
 struct WorkerState {
   WorkerState();
+  WorkerState(const WorkerState&) = delete;
+  WorkerState& operator=(const WorkerState&) = delete;
+  ~WorkerState();
 
   Worker::ListenerId open(const Endpoint& endpoint);
   void want(Worker::ListenerId id, Worker::Handler handler, bool for_ever);
@@ -36,11 +45,21 @@ struct WorkerState {
   void unwatch(int fd);
   [[nodiscard]] bool finished() const;
 
+  // Any thread may call these.
+  [[nodiscard]] bool send(const To& to, std::string_view action, std::string_view json);
+  void post(std::function<void()> call);
+  [[nodiscard]] bool in_its_thread() const {
+    return owner.load(std::memory_order_relaxed) == std::this_thread::get_id();
+  }
+
   [[nodiscard]] int open_datagram(const Endpoint& endpoint);
   /// Fill in the listener; give whether it is a UDP one.
   [[nodiscard]] bool open_managed(const Endpoint& endpoint, ListenerState& listener);
   void open_own(const Endpoint& endpoint, int type, ListenerState& listener);
   void handle(std::uint64_t event);
+  void on_changed();
+  void finish_turn();
+  void say(const std::string& line);
   void on_channel();
   void on_message(const protocol::FromMaster& message);
   void on_offers();
@@ -56,17 +75,24 @@ struct WorkerState {
 
   UniqueFd epoll;
   std::optional<ChannelClient> channel;
+  std::shared_ptr<Outbox> outbox;  ///< empty without a master
+  std::unique_ptr<Messages> messages;
   std::shared_ptr<Tally> tally;
   std::unique_ptr<OfferQueue> offers;
   std::vector<std::unique_ptr<ListenerState>> listeners;
   std::vector<UniqueFd> datagrams;
   std::map<int, std::shared_ptr<std::function<void()>>> watched;
   std::function<void()> drain_callback;
+  std::function<void()> room_callback;
+  std::atomic<std::thread::id> owner{std::this_thread::get_id()};  ///< who runs this
+  std::mutex calls_mutex;
+  std::vector<std::function<void()>> calls;  ///< from other threads, for this one
   std::int64_t next_seq = 1;
   Duration orphan_time{};
   std::optional<TimePoint> leave_at;  ///< the master is gone: by then we are too
   bool managed = false;
-  bool draining = false;
+  bool draining = false;  ///< as `tally->draining`, which other threads may read
+  bool waits_writable = false;
   bool offers_ended = false;
   bool reading_offers = true;
 };

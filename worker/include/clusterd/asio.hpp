@@ -7,13 +7,17 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <sys/eventfd.h>
+#include <thread>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 /// The worker library for Boost.Asio: an acceptor whose async_accept is that of Asio's own, so that
 /// an existing server changes the line that makes its acceptor, and the one that runs the loop.
@@ -24,7 +28,9 @@
 ///     worker.ready();
 ///     return clusterd::asio::run(io, worker);
 ///
-/// Everything happens on the one thread that calls run().
+/// With run(io, worker, threads), `io` runs on threads of its own, and the thread that calls run()
+/// only brings connections. All may call async_accept then, one at a time; the acceptor itself is
+/// made before run() and goes after it.
 namespace clusterd::asio {
 
 namespace detail {
@@ -126,7 +132,7 @@ class acceptor {
     // std::function wants to copy; the handler may only be movable.
     auto shared =
         std::make_shared<std::pair<Handler, decltype(work)>>(std::move(handler), std::move(work));
-    worker_.want(listener_, [this, shared](Connection connection) {
+    auto deliver = [this, shared](Connection connection) {
       boost::system::error_code error;
       socket_type socket = adopt(std::move(connection), error);
       auto executor = shared->second.get_executor();
@@ -134,7 +140,9 @@ class acceptor {
         shared->second.reset();
         shared->first(error, std::move(moved));
       });
-    });
+    };
+    if (worker_.in_its_thread()) return worker_.want(listener_, std::move(deliver));
+    worker_.post([this, deliver = std::move(deliver)] { worker_.want(listener_, deliver); });
   }
 
   socket_type adopt(Connection connection, boost::system::error_code& error) {
@@ -194,6 +202,32 @@ inline int run(boost::asio::io_context& io, Worker& worker) {
     if (io.stopped()) break;
     if (!worker.finished()) worker.dispatch(-1);
   }
+  return 0;
+}
+
+/// The same with `io` on so many threads of its own. This thread handles the worker's events. What
+/// a handler throws stops `io` and is thrown from here.
+inline int run(boost::asio::io_context& io, Worker& worker, unsigned threads) {
+  auto work = boost::asio::make_work_guard(io);
+  std::mutex mutex;
+  std::exception_ptr thrown;
+  std::vector<std::thread> pool;
+  for (unsigned i = 0; i < threads; ++i) {
+    pool.emplace_back([&] {
+      try {
+        io.run();
+      } catch (...) {
+        const std::scoped_lock lock(mutex);
+        thrown = std::current_exception();
+        io.stop();
+      }
+      worker.post([] {});  // ends the wait below
+    });
+  }
+  while (!worker.finished() && !io.stopped()) worker.dispatch(-1);
+  io.stop();
+  for (std::thread& thread : pool) thread.join();
+  if (thrown) std::rethrow_exception(thrown);
   return 0;
 }
 

@@ -12,9 +12,10 @@
  * In a loop of one's own: poll clusterd_worker_fd() for reading, call clusterd_worker_dispatch(),
  * leave when clusterd_worker_finished().
  *
- * One thread: all functions of one worker are called from the thread that runs it, but
- * clusterd_connection_close(), which any thread may call. A function that can fail says so by its
- * value, and clusterd_last_error() then says why. No function throws or calls exit(3).
+ * Threads: all functions of one worker are called from the thread that runs it, and it calls its
+ * callbacks there. Any thread may call clusterd_worker_send(), _post(), _count_request(),
+ * _active(), _draining(), and what begins with clusterd_connection_. A function that can fail says
+ * so by its value, and clusterd_last_error() then says why. No function throws or calls exit(3).
  *
  * Stable: a program built against version N of this interface links with every later library of the
  * same CLUSTERD_WORKER_API.
@@ -22,6 +23,7 @@
 #ifndef CLUSTERD_WORKER_H
 #define CLUSTERD_WORKER_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -37,6 +39,32 @@ typedef struct clusterd_connection clusterd_connection;
 /* Takes over `connection`, which stays open until clusterd_connection_close(). */
 typedef void (*clusterd_connection_fn)(void* user, clusterd_connection* connection);
 typedef void (*clusterd_drain_fn)(void* user);
+typedef void (*clusterd_call_fn)(void* user);
+
+/* Whom a message is for; those marked N take a number. Functions take it as an int: which type a
+ * compiler gives an enum is not part of this interface. */
+enum clusterd_to {
+  CLUSTERD_TO_ALL = 0,    /* every worker and the agent program, the sender too */
+  CLUSTERD_TO_APP = 1,    /* every worker, the sender too */
+  CLUSTERD_TO_AGENT = 2,  /* the agent program */
+  CLUSTERD_TO_RANDOM = 3, /* one worker that is ready: another one each time, in turn */
+  CLUSTERD_TO_PID = 4,    /* N: the process with this number */
+  CLUSTERD_TO_SLOT = 5    /* N: the worker in this slot */
+};
+
+/* A message from a program of the cluster, maybe this one. Valid while its callback runs. */
+typedef struct clusterd_message {
+  const char* action; /* with a NUL at its end */
+  const char* data;   /* JSON as the sender wrote it ("null" if it sent none), with a NUL */
+  size_t data_length;
+  int64_t sender_pid; /* as the sender says; 0 if it does not */
+} clusterd_message;
+
+typedef void (*clusterd_message_fn)(void* user, const clusterd_message* message);
+/* `event`: "cluster-ready" (every child is ready). */
+typedef void (*clusterd_event_fn)(void* user, const char* event);
+/* So many receivers were missed; an empty action stands for several. */
+typedef void (*clusterd_undelivered_fn)(void* user, const char* action, int64_t count);
 
 /* The CLUSTERD_WORKER_API that the library was built with. */
 int clusterd_worker_api(void);
@@ -78,6 +106,32 @@ void clusterd_worker_on_drain(clusterd_worker* worker, clusterd_drain_fn callbac
 
 /* 1 from then on. */
 int clusterd_worker_draining(const clusterd_worker* worker);
+
+/* Sends a message to an enum clusterd_to: at most once, in order from one sender to one receiver.
+ * `number` is for those that take one. `json` is the data, NULL for none. 1 if it is on its way; 0
+ * if 1 MiB waits to be sent and it was not queued (clusterd_worker_on_send_room() says when to go
+ * on); -1 if it is no JSON, or has more than about 64 KiB. Without clusterd this process is the
+ * only receiver. */
+int clusterd_worker_send(clusterd_worker* worker, int to, int64_t number, const char* action,
+                         const char* json);
+
+/* For every message with this action; "" for those that have no callback of their own. A NULL
+ * callback takes the one before off. 0, or -1. */
+int clusterd_worker_on_message(clusterd_worker* worker, const char* action,
+                               clusterd_message_fn callback, void* user);
+
+/* Half of what may wait is free again after clusterd_worker_send() has given 0. */
+void clusterd_worker_on_send_room(clusterd_worker* worker, clusterd_call_fn callback, void* user);
+
+/* Messages of ours had no receiver, or one that does not read what it is sent. */
+void clusterd_worker_on_undelivered(clusterd_worker* worker, clusterd_undelivered_fn callback,
+                                    void* user);
+
+/* What happens in the cluster. */
+void clusterd_worker_on_event(clusterd_worker* worker, clusterd_event_fn callback, void* user);
+
+/* `callback` is called by the thread that runs the worker. Any thread may say so. 0, or -1. */
+int clusterd_worker_post(clusterd_worker* worker, clusterd_call_fn callback, void* user);
 
 /* Handles events until it is time to leave. 0, for main to return, or -1. */
 int clusterd_worker_run(clusterd_worker* worker);

@@ -1,0 +1,55 @@
+#pragma once
+
+#include "common/envelope.h"
+#include "common/ids.h"
+#include "master/core/message_router.h"
+#include "master/runtime/channel.h"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace clusterd::runtime {
+
+/// Carries messages from program to program, and the cluster's events to all. At most once, in
+/// order for each sender and receiver; what cannot be queued is told to the sender.
+class Messenger {
+ public:
+  void join(ChildId child, std::shared_ptr<Channel> channel, std::int64_t pid,
+            std::optional<SlotId> slot);
+  void set_ready(ChildId child, bool ready);
+  void leave(ChildId child);
+
+  /// `line` is the envelope as it came, and goes out as it came.
+  void route(ChildId sender, const Envelope& envelope, std::string_view line);
+  /// Tells everybody, and later all that become ready, once each.
+  void cluster_is_ready();
+  /// All that waited for `child` was sent.
+  void all_sent(ChildId child);
+
+ private:
+  /// What a sender has not been told yet. Told at once, or together when it has read the rest: else
+  /// a sender that does not read would fill its own channel.
+  struct Undelivered {
+    std::string action;  ///< empty if they differ
+    std::int64_t count = 0;
+  };
+  struct Member {
+    std::shared_ptr<Channel> channel;
+    Undelivered undelivered;
+    bool told = false;   ///< a line about it is on its way
+    bool knows = false;  ///< of cluster-ready
+  };
+
+  void could_not_queue(ChildId sender, const std::string& action, std::int64_t count);
+  void tell_ready(Member& member);
+
+  core::MessageRouter router_;
+  std::map<ChildId, Member> members_;
+  bool cluster_ready_ = false;
+};
+
+}  // namespace clusterd::runtime
