@@ -15,7 +15,8 @@ install(TARGETS clusterd_worker clusterd_worker_shared EXPORT clusterd
 # An export of its own: only who asks for it has to have Boost.
 install(TARGETS clusterd_asio EXPORT clusterd_asio)
 install(DIRECTORY worker/include/clusterd
-  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development
+  FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
 
 install(EXPORT clusterd FILE clusterdTargets.cmake NAMESPACE clusterd::
   DESTINATION ${package_dir} COMPONENT development)
