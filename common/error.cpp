@@ -17,8 +17,4 @@ Error make_error(std::string what) {
   return {std::make_error_code(std::errc::invalid_argument), std::move(what)};
 }
 
-void throw_exception_from_error(const Error& error, const boost::source_location&) {
-  throw std::system_error(error.code, error.what);
-}
-
 }  // namespace clusterd

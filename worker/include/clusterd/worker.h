@@ -17,8 +17,8 @@
  * _active(), _draining(), and what begins with clusterd_connection_. A function that can fail says
  * so by its value, and clusterd_last_error() then says why. No function throws or calls exit(3).
  *
- * Stable: a program built against version N of this interface links with every later library of the
- * same CLUSTERD_WORKER_API.
+ * Stable: what is here stays for as long as the shared library has its name (SONAME), so a program
+ * runs with every such library whose clusterd_worker_api() is not less than it was built with.
  */
 #ifndef CLUSTERD_WORKER_H
 #define CLUSTERD_WORKER_H
@@ -28,6 +28,9 @@
 
 #ifdef __cplusplus
 extern "C" {
+#endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default) /* all that follows is what the library exports */
 #endif
 
 /* Grows when something is added; what is there stays. */
@@ -166,6 +169,9 @@ void clusterd_connection_close(clusterd_connection* connection);
  * draining worker does not wait for it. Gives the descriptor. */
 int clusterd_connection_release(clusterd_connection* connection);
 
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 /// The clusterd worker library: a program that takes its connections from clusterd, or, started by
 /// hand, binds and accepts for itself, with the same code.
@@ -28,6 +29,10 @@ namespace detail {
 struct Tally;
 struct WorkerState;
 }  // namespace detail
+
+// This interface goes with the exact version of the library, and its symbols say which: a program
+// does not start with another one's shared library. (That of worker.h does, and is meant to.)
+inline namespace [[gnu::visibility("default")]] v0_1_0 {
 
 /// Where connections come from: under clusterd the listener called `name` in app.conf ("" = the
 /// only one there is), without clusterd the address to bind.
@@ -209,4 +214,5 @@ class Worker {
   std::unique_ptr<detail::WorkerState> state_;
 };
 
+}  // namespace v0_1_0
 }  // namespace clusterd
