@@ -36,8 +36,9 @@ What it says takes the place of what `app.conf` says, and is checked in the same
 name the same key the last counts.
 
 ```sh
-clusterd start --set workers=4 --set worker.drain_timeout=10s --set worker.env.GREETING=hi \
-  --set listen.http.policy=accept-race --set 'worker.command=["./server", "-v"]' app.conf
+clusterd start --set workers=4 --set worker.drain_timeout=10s \
+  --set listen.http.policy=accept-race --set worker.env.GREETING=hi \
+  --set 'worker.command=["./server", "-v"]' app.conf
 ```
 
 - A key of a table is `TABLE.KEY`. `listen.NAME.KEY` is a key of the `[[listen]]` table that has

@@ -89,7 +89,7 @@ TEST_CASE("the list's tables and keys are in order, and each is there once") {
 }
 
 TEST_CASE("docs/KEYS.md is up to date") {
-  const auto root = std::filesystem::path(__FILE__).parent_path() / "../..";
+  const auto root = std::filesystem::path(CLUSTERD_SOURCE_DIR);
   const Result<std::string> file = config::read_file(root / "docs/KEYS.md", 1U << 20U);
   REQUIRE(file.has_value());
   INFO("make it anew: clusterd keys > docs/KEYS.md");

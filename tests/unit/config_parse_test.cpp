@@ -94,8 +94,8 @@ restart.backoff.max = '3s'
 }
 
 TEST_CASE("the example app.conf is right") {
-  const auto folder = std::filesystem::path(__FILE__).parent_path();
-  const auto content = read_file(folder / "../../config/app.conf", 1U << 16U);
+  const std::filesystem::path folder(CLUSTERD_SOURCE_DIR);
+  const auto content = read_file(folder / "config/app.conf", 1U << 16U);
   REQUIRE(content.has_value());
   Surroundings around = surroundings("/src/config/app.conf");
   around.why_not_executable = [](const std::string&) { return std::string(); };
