@@ -1,0 +1,79 @@
+"""How long a dead worker's replacement takes."""
+
+import os
+import signal
+import time
+
+import kinds
+import processes
+from kinds import FEW
+from outcome import Outcome, Table
+from plot import Bars
+from probe import answers, await_stranger
+from rounds import interleaved
+from servers import ServerError, running
+from spread import spread
+from table import around, number
+
+
+def crash(settings, progress):
+    outcome = Outcome(
+        "Crash",
+        "`kill -9` of each of 4 workers once, one after another: milliseconds until its "
+        "replacement exists, and until it has answered a client, who asks over and over. `never` "
+        "counts those that did not answer within 5 s.",
+    )
+    results = interleaved(kinds.one_a_kind(FEW, settings.without), settings.few, _kill_each, progress)
+    outcome.facts["crash"] = {}
+    bars = Bars("crash", "kill -9 of a worker to the replacement's first answer, ms", log=True)
+    rows = []
+    for server in kinds.one_a_kind(FEW, settings.without):
+        kills = [kill for round_of in results[server.label] for kill in round_of]
+        forked = spread([kill[0] for kill in kills])
+        answered = spread([kill[1] for kill in kills])
+        outcome.facts["crash"][server.label] = [kill[1] for kill in kills]
+        bars.add(server, answered)
+        rows.append(
+            [
+                server.label,
+                number(len(kills)),
+                number(forked.median if forked else None, 2),
+                number(answered.median if answered else None, 2),
+                around(answered),
+                number(sum(1 for kill in kills if kill[1] is None)),
+            ]
+        )
+    columns = ("server", "kills", "forked", "answering", "quartiles", "never")
+    outcome.tables.append(Table("ms", columns, rows))
+    outcome.plots.append(bars)
+    return outcome
+
+
+def _kill_each(server):
+    """[(ms to the fork, ms to the answer)] for each worker of a freshly started server."""
+    found = []
+    with running([server]):
+        for victim in server.worker_pids():
+            time.sleep(0.1)
+            if processes.born(victim) is None:
+                raise ServerError(f"{server.label}: a worker died that nobody had killed")
+            found.append(_kill(server, victim))
+    return found
+
+
+def _kill(server, victim):
+    known = set(processes.tree(server.pid))
+    list(answers(server.address, FEW))
+    killed = time.monotonic()
+    os.kill(victim, signal.SIGKILL)
+    forked = None
+    while time.monotonic() < killed + 5:
+        if forked is None and set(processes.children(server.pid)) - known:
+            forked = time.monotonic()
+        answered = await_stranger(
+            server.address, known, FEW, time.monotonic() + (0.0001 if forked is None else 5)
+        )
+        if answered:
+            forked = forked or answered
+            return (forked - killed) * 1000, (answered - killed) * 1000
+    return (forked - killed) * 1000 if forked else None, None

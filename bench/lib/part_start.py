@@ -1,0 +1,44 @@
+"""How long a server takes from its start until all workers are ready."""
+
+import kinds
+from kinds import FEW, MANY
+from outcome import Outcome, Table
+from plot import Bars
+from rounds import interleaved
+from spread import spread
+from table import around, number
+
+
+def start(settings, progress):
+    outcome = Outcome(
+        "Start",
+        "Milliseconds from the start of the program until all workers are ready: by its own word "
+        "where it gives one (clusterd's log, Node's `listening` events, gunicorn's hook), else "
+        "when all workers sleep, waiting for clients (limit, nginx).",
+    )
+    columns = ["server"]
+    found = {}
+    for workers in (FEW, MANY):
+
+        def measure(server):
+            try:
+                return server.start() * 1000
+            finally:
+                server.stop()
+
+        found[workers] = interleaved(kinds.one_a_kind(workers, settings.without), settings.rounds, measure, progress)
+        outcome.facts["ready", workers] = found[workers]
+        columns += [f"{workers} workers", "quartiles"]
+        bars = Bars(f"start-{workers}", f"Start to {workers} ready workers, ms", log=True)
+        for server in kinds.one_a_kind(workers, settings.without):
+            bars.add(server, spread(found[workers][server.label]))
+        outcome.plots.append(bars)
+    rows = []
+    for server in kinds.one_a_kind(FEW, settings.without):
+        row = [server.label]
+        for workers in (FEW, MANY):
+            times = spread(found[workers][server.label])
+            row += [number(times.median, 1), around(times, 1)]
+        rows.append(row)
+    outcome.tables.append(Table("ms", tuple(columns), rows))
+    return outcome
