@@ -41,6 +41,10 @@ def _ratio(part, workers, label, reference=REFERENCE):
     return measured
 
 
+def _to_node(label):
+    return _ratio("short", 2, ROUND_ROBIN, label)
+
+
 def _worst(*measured):
     """Of several figures that shall all be small, the largest."""
 
@@ -79,10 +83,8 @@ def _goals():
         least(f"accept race, 2 workers, {to_limit}", 0.97, _ratio("short", 2, RACE)),
         least(f"round-robin, 2 workers, {to_limit}", 1.05, _ratio("short", 2, ROUND_ROBIN)),
         least(f"round-robin, 8 workers, {to_limit}", 1.7, _ratio("short", 8, ROUND_ROBIN)),
-        least(
-            "round-robin to Node's, bare sockets", 2.8, _ratio("short", 2, ROUND_ROBIN, "node rr net")
-        ),
-        least("round-robin to Node's, HTTP", 3.2, _ratio("short", 2, ROUND_ROBIN, "node rr http")),
+        least("round-robin to Node's, bare sockets", 2.8, _to_node("node rr net")),
+        least("round-robin to Node's, HTTP", 3.2, _to_node("node rr http")),
         least(f"keep-alive, accept race, {to_limit}", 0.95, _ratio("keepalive", 2, RACE)),
         least(f"keep-alive, round-robin, {to_limit}", 0.95, _ratio("keepalive", 2, ROUND_ROBIN)),
         most("round-robin, p50 added at 1,000/s", 50, "us", _added, 0),

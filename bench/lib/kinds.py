@@ -161,8 +161,10 @@ _ONE_A_KIND += ("node rr http", "nginx", "gunicorn sync")
 
 _MAKERS = [
     lambda workers: Limit(workers, "accept"),
+    lambda workers: Limit(workers, "accept", "--batch"),
     lambda workers: Limit(workers, "accept", "--exclusive"),
     lambda workers: Limit(workers, "rr"),
+    lambda workers: Limit(workers, "rr", "--batch"),
     lambda workers: Clusterd(workers, "accept-race"),
     lambda workers: Clusterd(workers, "accept-race", batch=True),
     lambda workers: Clusterd(workers, "round-robin"),

@@ -21,7 +21,8 @@ def _first(path, pattern, default="unknown"):
 def describe():
     """The CPU, the memory, the system; no names of the machine or of its people."""
     memory = int(_first("/proc/meminfo", r"^MemTotal:\s+(\d+) kB", "0")) / 2**20
-    guest = " (virtual machine)" if " hypervisor " in _first("/proc/cpuinfo", r"^(flags.*)$") else ""
+    flags = _first("/proc/cpuinfo", r"^flags\s*: (.*)$").split()
+    guest = " (virtual machine)" if "hypervisor" in flags else ""
     return (
         f"{_first('/proc/cpuinfo', r'^model name.*: (.*)$', platform.machine())}, "
         f"{len(os.sched_getaffinity(0))} CPUs{guest}, {memory:.0f} GiB, "

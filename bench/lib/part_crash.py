@@ -23,11 +23,12 @@ def crash(settings, progress):
         "replacement exists, and until it has answered a client, who asks over and over. `never` "
         "counts those that did not answer within 5 s.",
     )
-    results = interleaved(kinds.one_a_kind(FEW, settings.without), settings.few, _kill_each, progress)
+    servers = kinds.one_a_kind(FEW, settings.without)
+    results = interleaved(servers, settings.few, _kill_each, progress)
     outcome.facts["crash"] = {}
     bars = Bars("crash", "kill -9 of a worker to the replacement's first answer, ms", log=True)
     rows = []
-    for server in kinds.one_a_kind(FEW, settings.without):
+    for server in servers:
         kills = [kill for round_of in results[server.label] for kill in round_of]
         forked = spread([kill[0] for kill in kills])
         answered = spread([kill[1] for kill in kills])

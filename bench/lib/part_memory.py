@@ -31,14 +31,15 @@ def memory(settings, progress):
 
     sizes = {}
     for workers in (FEW, MANY):
-        sizes[workers] = interleaved(kinds.one_a_kind(workers, settings.without), settings.few, measure, progress)
+        servers = kinds.one_a_kind(workers, settings.without)
+        sizes[workers] = interleaved(servers, settings.few, measure, progress)
         for at, what in enumerate(("rss", "pss")):
             outcome.facts[what, workers] = {
                 label: [rounds[at] for rounds in found] for label, found in sizes[workers].items()
             }
     bars = Bars("memory", f"The master's memory (PSS) with {FEW} workers, MiB", digits=1)
     rows = []
-    for server in kinds.one_a_kind(FEW, settings.without):
+    for server in servers:
         rss, pss, everyone = zip(*sizes[FEW][server.label])
         rss_many, pss_many, everyone_many = zip(*sizes[MANY][server.label])
         more = (spread(rss_many).median - spread(rss).median) / (MANY - FEW)

@@ -26,15 +26,16 @@ def start(settings, progress):
             finally:
                 server.stop()
 
-        found[workers] = interleaved(kinds.one_a_kind(workers, settings.without), settings.rounds, measure, progress)
+        servers = kinds.one_a_kind(workers, settings.without)
+        found[workers] = interleaved(servers, settings.rounds, measure, progress)
         outcome.facts["ready", workers] = found[workers]
         columns += [f"{workers} workers", "quartiles"]
         bars = Bars(f"start-{workers}", f"Start to {workers} ready workers, ms", log=True)
-        for server in kinds.one_a_kind(workers, settings.without):
+        for server in servers:
             bars.add(server, spread(found[workers][server.label]))
         outcome.plots.append(bars)
     rows = []
-    for server in kinds.one_a_kind(FEW, settings.without):
+    for server in servers:
         row = [server.label]
         for workers in (FEW, MANY):
             times = spread(found[workers][server.label])
