@@ -14,7 +14,8 @@ def start(settings, progress):
         "Start",
         "Milliseconds from the start of the program until all workers are ready: by its own word "
         "where it gives one (clusterd's log, Node's `listening` events, gunicorn's hook), else "
-        "when all workers sleep, waiting for clients (limit, nginx).",
+        "when all workers sleep, waiting for clients (limit, nginx). clusterd and Node start a "
+        "program for each worker; the others fork.",
     )
     columns = ["server"]
     found = {}
@@ -27,7 +28,8 @@ def start(settings, progress):
                 server.stop()
 
         servers = kinds.one_a_kind(workers, settings.without)
-        found[workers] = interleaved(servers, settings.rounds, measure, progress)
+        rounds = settings.rounds if workers == FEW else settings.few
+        found[workers] = interleaved(servers, rounds, measure, progress)
         outcome.facts["ready", workers] = found[workers]
         columns += [f"{workers} workers", "quartiles"]
         bars = Bars(f"start-{workers}", f"Start to {workers} ready workers, ms", log=True)

@@ -52,24 +52,29 @@ def syscalls(settings, progress):
 
 
 def _count(server, seconds, rate):
-    """{system call: how often for each connection}"""
+    """{system call: how often for each connection that the master accepted}"""
     summary = Path(server.folder, "strace")
     command = ["strace", "-f", "-c", "-o", str(summary), "-p", str(server.pid)]
     tracer = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         _await_attached(tracer)
-        done = run(server, "short", seconds, rate=rate).done
+        run(server, "short", seconds, rate=rate)
     finally:
         tracer.send_signal(signal.SIGINT)
         tracer.wait()
         tracer.stderr.close()
-    found = {}
+    found, accepted = {}, 0
     for line in summary.read_text(encoding="utf-8").splitlines():
         # % time, seconds, usecs/call, calls, [errors,] syscall
-        row = re.match(r"\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:\d+\s+)?(\w+)$", line)
-        if row and row[2] != "total":
-            found[row[2]] = int(row[1]) / done
-    return found
+        row = re.match(r"\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(\d+\s+)?(\w+)$", line)
+        if not row or row[3] == "total":
+            continue
+        found[row[3]] = int(row[1])
+        if row[3].startswith("accept"):
+            accepted += int(row[1]) - int(row[2] or 0)
+    if not accepted:
+        raise ServerError(f"strace: {server.label}'s master accepted nothing")
+    return {name: calls / accepted for name, calls in found.items()}
 
 
 def _await_attached(tracer):

@@ -9,10 +9,14 @@ timeout = 300
 loglevel = "error"
 
 
+def say(line):
+    os.write(1, f"{line}\n".encode())  # whole, whatever the other workers write
+
+
 def when_ready(server):
     host, port = server.LISTENERS[0].getsockname()
-    print(f"listening on {host}:{port}", flush=True)
+    say(f"listening on {host}:{port}")
 
 
 def post_worker_init(worker):
-    print(f"worker {worker.pid} ready", flush=True)
+    say(f"worker {worker.pid} ready")
