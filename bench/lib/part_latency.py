@@ -33,7 +33,7 @@ def latency(settings, progress):
     p50 = {label: [load.latency["p50"] for load in loads] for label, loads in results.items()}
     outcome.facts["p50"] = p50
     bars = Bars(
-        "latency", f"Connect to answer at {RATE:,} connections a second: p50 in microseconds", 0
+        "latency", f"Connect to answer, {RATE:,} connections a second: p50 in us", 0, log=True
     )
     rows = []
     for server in servers:

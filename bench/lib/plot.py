@@ -1,10 +1,10 @@
-"""Plots as SVG: bars with their quartiles as whiskers, for light and for dark pages."""
+"""Plots as SVG: medians with their quartiles as whiskers, for light and for dark pages."""
 
 import math
 from html import escape
 
 WIDTH = 760
-LEFT, RIGHT = 210, 150  # for the labels, and for the figures
+LEFT, RIGHT = 200, 190  # for the labels, and for the figures
 ROW, BAR = 26, 14
 TOP, BOTTOM = 44, 34
 
@@ -34,11 +34,12 @@ STYLE = """
 
 
 class Bars:
-    """One bar a server, as long as its median."""
+    """One row a server: a bar as long as its median or, on a logarithmic axis, a dot, since there
+    a length says nothing."""
 
     def __init__(self, name, title, digits=2, reference=None, log=False):
         self.name = name  # of the file
-        self.title = title
+        self.title = title + (" (logarithmic)" if log else "")
         self.digits = digits
         self.reference = reference  # where a line stands
         self.log = log
@@ -66,7 +67,7 @@ class Bars:
             parts.append(_line("grid", x, TOP - 4, x, bottom))
             parts.append(
                 f'  <text class="axis" x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">'
-                f"{tick:g}</text>"
+                f"{tick:,g}</text>"
             )
         for number, row in enumerate(self.rows):
             parts += self._bar(TOP + ROW * number + ROW / 2, *row, ticks)
@@ -79,19 +80,29 @@ class Bars:
         left, low, high, end = (
             self._x(value, ticks) for value in (ticks[0], spread.low, spread.high, spread.median)
         )
-        figures = f"{spread.median:,.{self.digits}f}"
-        beside = f"{spread.low:,.{self.digits}f} to {spread.high:,.{self.digits}f}"
-        return [
-            f'  <text x="{LEFT - 10}" y="{y + 4:.1f}" text-anchor="end">{escape(label)}</text>',
+        figures = self._text(spread.median)
+        beside = f"{self._text(spread.low)} to {self._text(spread.high)}"
+        bar = (
             f'  <rect class="{kind}" x="{left:.1f}" y="{y - BAR / 2:.1f}" '
-            f'width="{max(0.0, end - left):.1f}" height="{BAR}" rx="2"/>',
+            f'width="{max(0.0, end - left):.1f}" height="{BAR}" rx="2"/>'
+        )
+        dot = f'  <circle class="{kind}" cx="{end:.1f}" cy="{y:.1f}" r="{BAR / 2 - 1:.1f}"/>'
+        whisker = [
             _line("whisker", low, y, high, y),
             _line("whisker", low, y - 4, low, y + 4),
             _line("whisker", high, y - 4, high, y + 4),
+        ]
+        return [
+            f'  <text x="{LEFT - 10}" y="{y + 4:.1f}" text-anchor="end">{escape(label)}</text>',
+            *([*whisker, dot] if self.log else [bar, *whisker]),
             f'  <text x="{WIDTH - RIGHT + 60}" y="{y + 4:.1f}" text-anchor="end">{figures}</text>',
             f'  <text class="axis" x="{WIDTH - 10}" y="{y + 4:.1f}" text-anchor="end">'
             f"{beside}</text>",
         ]
+
+    def _text(self, value):
+        digits = max(0, self.digits - max(0, len(str(int(value))) - 1))
+        return f"{value:,.{digits}f}"
 
     def _x(self, value, ticks):
         low, high = ticks[0], ticks[-1]
@@ -106,7 +117,11 @@ class Bars:
         if self.log:
             first = math.floor(math.log10(max(min(lows), 1e-3)))
             last = max(math.ceil(math.log10(high)), first + 1)
-            return [10.0**power for power in range(first, last + 1)]
+            steps = (1, 2, 5) if last - first < 4 else (1,)
+            ticks = [step * 10.0**power for power in range(first, last + 1) for step in steps]
+            below = max([tick for tick in ticks if tick <= min(lows)], default=ticks[0])
+            above = min([tick for tick in ticks if tick >= high], default=ticks[-1])
+            return [tick for tick in ticks if below <= tick <= above]
         step = _round_step(high / 5)
         return [step * number for number in range(math.ceil(high / step - 1e-9) + 1)]
 
