@@ -55,23 +55,45 @@ void engine_answered(struct engine* engine, struct connection* connection, uint6
   pid_counts_add(&engine->result.workers, connection->response.pid, 1);
 }
 
+static void count_failure(struct engine* engine, uint64_t due, enum load_failure why) {
+  if (is_measured(engine, due, engine_now())) ++engine->result.failed[why];
+}
+
 void engine_failed(struct engine* engine, struct connection* connection, enum load_failure why) {
-  if (is_measured(engine, connection->due, engine_now())) ++engine->result.failed[why];
+  count_failure(engine, connection->due, why);
   rest(engine, connection);
 }
 
-/* Makes the next of the requests that this connection owes. */
-static uint64_t take_owed(struct engine* engine, struct connection* connection) {
-  uint64_t due = connection->next_due;
-  --connection->owed;
-  connection->next_due += (uint64_t)(engine->interval * (double)engine->capacity);
-  return due;
+uint64_t engine_deadline(const struct engine* engine, uint64_t due) {
+  return due + (uint64_t)(engine->options->timeout * 1e9);
+}
+
+static uint64_t due_of(const struct engine* engine, uint64_t start) {
+  double place = (double)start + (double)engine->index / engine->options->threads;
+  return engine->start + (uint64_t)(place * engine->interval);
+}
+
+static uint64_t due_at(const struct engine* engine) { return due_of(engine, engine->cursor); }
+
+/* The next request that this connection owes. Those whose time is over before they could be made
+ * have failed. */
+static bool take_owed(struct engine* engine, struct connection* connection, uint64_t* due) {
+  uint64_t now = engine_now();
+  while (connection->owed > 0) {
+    *due = due_of(engine, connection->next_start);
+    --connection->owed;
+    connection->next_start += engine->capacity;
+    if (now < engine_deadline(engine, *due)) return true;
+    count_failure(engine, *due, LOAD_TIMEOUT);
+  }
+  return false;
 }
 
 void engine_on_kept(struct engine* engine, struct connection* connection, uint64_t now) {
+  uint64_t due;
   if (!keeps(engine)) return; /* held as it is */
   if (engine->interval > 0) {
-    if (connection->owed > 0) exchange_request(engine, connection, take_owed(engine, connection));
+    if (take_owed(engine, connection, &due)) exchange_request(engine, connection, due);
   } else if (now < engine->end) {
     exchange_request(engine, connection, now);
   }
@@ -87,39 +109,40 @@ void engine_on_closed(struct engine* engine, struct connection* connection) {
   exchange_begin(engine, connection, now);
 }
 
-static uint64_t due_at(const struct engine* engine) {
-  return engine->start +
-         (uint64_t)(((double)engine->cursor + (double)engine->index / engine->options->threads) *
-                    engine->interval);
-}
-
 static bool all_started(const struct engine* engine) {
   if (holds(engine)) return engine->cursor >= engine->capacity;
   return engine->interval > 0 && due_at(engine) >= engine->end;
 }
 
 /* The connections are asked in turn; one that is busy makes its request when it has its answer. */
-static void start_on_kept(struct engine* engine) {
+static void start_on_kept(struct engine* engine, uint64_t now) {
   struct connection* connection = &engine->connections[engine->cursor++ % engine->capacity];
   ++connection->owed;
   if (connection->phase == PHASE_KEPT) {
-    exchange_request(engine, connection, take_owed(engine, connection));
+    engine_on_kept(engine, connection, now);
   } else if (connection->phase == PHASE_CLOSED) {
     rest(engine, connection);
   }
 }
 
+/* Without a free connection a start waits, and its latency runs; in the end it has failed. */
 static void start_scheduled(struct engine* engine, uint64_t now) {
-  for (int left = STARTS_A_TURN; left > 0; --left) {
+  int left = STARTS_A_TURN;
+  while (left > 0 && !all_started(engine)) {
     uint64_t due = due_at(engine);
-    if (due > now || all_started(engine)) return;
+    if (due > now) return;
     if (keeps(engine)) {
-      start_on_kept(engine);
+      start_on_kept(engine, now);
+      --left;
+    } else if (now >= engine_deadline(engine, due)) {
+      ++engine->cursor;
+      count_failure(engine, due, LOAD_TIMEOUT);
     } else {
-      if (engine->idle_count == 0) return; /* its latency runs meanwhile */
+      if (engine->idle_count == 0) return;
       struct connection* connection = engine->idle[--engine->idle_count];
       connection->resting = false;
       ++engine->cursor;
+      --left;
       exchange_begin(engine, connection, due);
     }
   }
@@ -128,6 +151,7 @@ static void start_scheduled(struct engine* engine, uint64_t now) {
 /* Connections that rest and have something to ask: all in a closed loop, those that owe else. */
 static void start_resting(struct engine* engine, uint64_t now) {
   bool paced = engine->interval > 0;
+  uint64_t due;
   if (paced && !keeps(engine)) return;
   size_t left = engine->idle_count < STARTS_A_TURN ? engine->idle_count : STARTS_A_TURN;
   for (; left > 0; --left) {
@@ -138,8 +162,8 @@ static void start_resting(struct engine* engine, uint64_t now) {
     engine->cursor += holds(engine);
     if (!paced) {
       exchange_begin(engine, connection, engine_now());
-    } else if (connection->owed > 0) {
-      exchange_begin(engine, connection, take_owed(engine, connection));
+    } else if (take_owed(engine, connection, &due)) {
+      exchange_begin(engine, connection, due);
     }
   }
 }
@@ -200,9 +224,6 @@ void engine_run(struct engine* engine, uint64_t start) {
   engine->start = start;
   engine->begin = start + (uint64_t)(options->warmup * 1e9);
   engine->end = engine->begin + (uint64_t)(options->seconds * 1e9);
-  for (size_t at = 0; at < engine->capacity; ++at) {
-    engine->connections[at].next_due = start + (uint64_t)((double)at * engine->interval);
-  }
   for (;;) {
     uint64_t now = engine_now();
     bool over = is_over(engine, now);
@@ -246,6 +267,7 @@ bool engine_prepare(struct engine* engine, const struct load_options* options, u
   if (engine->epoll < 0 || engine->connections == NULL || engine->idle == NULL) return false;
   for (size_t at = engine->capacity; at-- > 0;) {
     engine->connections[at].fd = -1;
+    engine->connections[at].next_start = at;
     rest(engine, &engine->connections[at]);
   }
   return true;

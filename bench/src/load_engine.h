@@ -34,11 +34,11 @@ enum phase {
 struct connection {
   int fd;
   enum phase phase;
-  bool resting;      /* on the engine's `idle` stack */
-  bool reused;       /* the request is not the connection's first */
-  uint32_t owed;     /* keepalive at a rate: requests that are due and not yet made */
-  uint64_t next_due; /* keepalive at a rate: when the next one is, or was */
-  uint64_t due;      /* the latency of the request under way counts from here */
+  bool resting;        /* on the engine's `idle` stack */
+  bool reused;         /* the request is not the connection's first */
+  uint32_t owed;       /* keepalive at a rate: requests that are due and not yet made */
+  uint64_t next_start; /* keepalive at a rate: which of the starts is its next */
+  uint64_t due;        /* the latency of the request under way counts from here */
   uint64_t deadline;
   struct response response;
 };
@@ -62,6 +62,9 @@ struct engine {
 };
 
 uint64_t engine_now(void);
+
+/* By when a request that is due then has to be answered. */
+uint64_t engine_deadline(const struct engine* engine, uint64_t due);
 
 /* False if there is no memory or no descriptor for it. */
 bool engine_prepare(struct engine* engine, const struct load_options* options, uint32_t index);

@@ -74,7 +74,7 @@ static int send_request(struct engine* engine, struct connection* connection) {
 void exchange_begin(struct engine* engine, struct connection* connection, uint64_t due) {
   response_reset(&connection->response);
   connection->due = due;
-  connection->deadline = engine_now() + (uint64_t)(engine->options->timeout * 1e9);
+  connection->deadline = engine_deadline(engine, due);
   connection->reused = false;
   connection->fd = open_connection(engine);
   if (connection->fd < 0) {
@@ -113,7 +113,7 @@ static void broken(struct engine* engine, struct connection* connection, enum lo
 void exchange_request(struct engine* engine, struct connection* connection, uint64_t due) {
   response_reset(&connection->response);
   connection->due = due;
-  connection->deadline = engine_now() + (uint64_t)(engine->options->timeout * 1e9);
+  connection->deadline = engine_deadline(engine, due);
   connection->reused = true;
   engine_set_phase(engine, connection, PHASE_WAITING);
   if (send_request(engine, connection) != 1) broken(engine, connection, failure_of(errno));
