@@ -1,5 +1,6 @@
 """One measurement: bench-load against a running server, and what the CPUs did meanwhile."""
 
+import collections
 import json
 import os
 import subprocess
@@ -25,10 +26,6 @@ class Load:
     server_us: float  # CPU time of the whole server for each answer
     client_us: float
     others: float  # CPUs that other processes used, or that the host took
-
-    @property
-    def failures(self):
-        return sum(self.failed.values())
 
 
 def run(server, mode, seconds, connections=64, rate=None):
@@ -59,6 +56,15 @@ def run(server, mode, seconds, connections=64, rate=None):
         client_us=said["cpu_s"] / done * 1e6 if done else float("nan"),
         others=max(0.0, (busy - cpu - ours) / elapsed),
     )
+
+
+def failures(loads):
+    """How many failed, and how, for a cell."""
+    kinds = collections.Counter()
+    for load in loads:
+        kinds.update(load.failed)
+    text = f"{kinds.total():,}"
+    return text + (": " + ", ".join(f"{n} {kind}" for kind, n in kinds.items()) if kinds else "")
 
 
 class Meter:

@@ -10,6 +10,7 @@ from kinds import FEW
 from outcome import Outcome, Table
 from plot import Bars
 from probe import first_answer
+from quiet import await_quiet
 from rounds import interleaved
 from servers import ServerError, running
 from spread import spread
@@ -22,11 +23,16 @@ def crash(settings, progress):
     outcome = Outcome(
         "Crash",
         "`kill -9` of each of 4 workers once, one after another: milliseconds until its "
-        "replacement exists, and until it has answered a client, who asks four times at once every "
+        "replacement exists, and until it has answered a client that asks four times at once every "
         f"half of a millisecond. `never` counts those that did not answer within {PATIENCE} s.",
     )
     servers = kinds.one_a_kind(FEW, settings.without)
-    results = interleaved(servers, settings.few, _kill_each, progress)
+
+    def measure(server):
+        await_quiet(settings.tries, outcome.others)
+        return _kill_each(server)
+
+    results = interleaved(servers, settings.few, measure, progress)
     outcome.facts["crash"] = {}
     bars = Bars("crash", "kill -9 of a worker to the replacement's first answer, ms", log=True)
     rows = []

@@ -1,7 +1,7 @@
 """How evenly connections are spread over the workers."""
 
 import kinds
-from load import Meter
+from load import Meter, failures
 from outcome import Outcome, Table
 from plot import Bars
 from rounds import interleaved
@@ -11,6 +11,7 @@ from table import number
 
 HELD = 1000
 COLUMNS = ("server", "short: sd/mean", "max/min", "held: sd/mean", "max/min", "held by each, once")
+COLUMNS += ("failed",)
 
 
 def fairness(settings, progress):
@@ -60,9 +61,10 @@ def _measure(outcome, workers, settings, progress):
                 *_cells(busy),
                 *_cells(held),
                 "/".join(map(str, held[-1])) if held else "-",
+                failures([load for both in results[server.label] for load in both if load]),
             ]
         )
-    outcome.tables.append(Table(f"{workers} workers", COLUMNS, rows))
+    outcome.tables.append(Table(f"{workers} workers, {settings.few} rounds", COLUMNS, rows))
     outcome.plots.append(bars)
 
 

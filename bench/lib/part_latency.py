@@ -1,7 +1,7 @@
 """How long a connection takes that comes to a server with little to do."""
 
 import kinds
-from load import Meter, warm_up
+from load import Meter, failures, warm_up
 from outcome import Outcome, Table
 from plot import Bars
 from rounds import interleaved
@@ -50,9 +50,9 @@ def latency(settings, progress):
                 number(added.median),
                 around(added, 0),
                 number(spread([load.server_us for load in loads]).median),
-                number(sum(load.failures for load in loads)),
+                failures(loads),
             ]
         )
-    outcome.tables.append(Table("2 workers", COLUMNS, rows))
+    outcome.tables.append(Table(f"2 workers, {settings.rounds} rounds", COLUMNS, rows))
     outcome.plots.append(bars)
     return outcome

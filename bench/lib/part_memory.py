@@ -19,7 +19,7 @@ def memory(settings, progress):
         "Memory",
         f"Of the master (Node: primary) after it has served for half a second, with {FEW} and "
         f"with {MANY} workers. PSS shares out pages that several processes use; RSS counts them "
-        "fully. `all` is the PSS of every process of the server.",
+        "fully, and the last column says how much more of it each worker makes. `all` is the PSS of every process of the server.",
     )
 
     def measure(server):
@@ -55,7 +55,7 @@ def memory(settings, progress):
             ]
         )
     titles = [f"{what}, {workers}" for workers in (FEW, MANY) for what in ("RSS", "PSS", "all")]
-    columns = ("server", *titles, "KiB RSS a worker")
-    outcome.tables.append(Table("MiB", columns, rows))
+    columns = ("server", *titles, "KiB more a worker")
+    outcome.tables.append(Table(f"MiB, {settings.few} rounds", columns, rows))
     outcome.plots.append(bars)
     return outcome

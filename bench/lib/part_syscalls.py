@@ -47,7 +47,7 @@ def syscalls(settings, progress):
             ]
         )
     columns = ("server", "busy", "at 1,000/s", "busy: the most frequent")
-    outcome.tables.append(Table("calls for each connection", columns, rows))
+    outcome.tables.append(Table(f"calls for each connection, {settings.few} rounds", columns, rows))
     return outcome
 
 

@@ -1,7 +1,7 @@
 """Answers a second with all connections busy: a connection each, or kept alive."""
 
 import kinds
-from load import Meter, warm_up
+from load import Meter, failures, warm_up
 from outcome import Outcome, Table
 from plot import Bars
 from rounds import interleaved
@@ -66,8 +66,8 @@ def _measure(outcome, mode, workers, settings, progress):
                 number(spread([load.client_us for load in loads]).median, 1),
                 number(spread([load.latency["p50"] for load in loads]).median),
                 number(spread([load.latency["p99"] for load in loads]).median),
-                number(sum(load.failures for load in loads)),
+                failures(loads),
             ]
         )
-    outcome.tables.append(Table(f"{workers} workers", COLUMNS, rows))
+    outcome.tables.append(Table(f"{workers} workers, {settings.rounds} rounds", COLUMNS, rows))
     outcome.plots.append(bars)

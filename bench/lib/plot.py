@@ -67,7 +67,7 @@ class Bars:
             parts.append(_line("grid", x, TOP - 4, x, bottom))
             parts.append(
                 f'  <text class="axis" x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">'
-                f"{tick:,g}</text>"
+                f"{self._tick_text(tick)}</text>"
             )
         for number, row in enumerate(self.rows):
             parts += self._bar(TOP + ROW * number + ROW / 2, *row, ticks)
@@ -100,8 +100,12 @@ class Bars:
             f"{beside}</text>",
         ]
 
+    @staticmethod
+    def _tick_text(tick):
+        return f"{tick:,.0f}" if tick >= 1000 else f"{tick:g}"
+
     def _text(self, value):
-        digits = max(0, self.digits - max(0, len(str(int(value))) - 1))
+        digits = max(0, self.digits - max(0, len(str(int(value))) - 2))
         return f"{value:,.{digits}f}"
 
     def _x(self, value, ticks):

@@ -4,6 +4,7 @@ import goals
 import machine
 import table
 from kinds import versions
+from load import OTHERS_LIMIT
 from spread import spread
 
 METHOD = """\
@@ -45,13 +46,15 @@ def _head(outcomes, settings, quick):
         f"- Machine: {machine.describe()}",
         f"- Programs: {names}",
         f"- Date and commit: {machine.today()}, {machine.commit()}",
-        f"- Rounds: {settings.rounds} of {settings.seconds:g} s ({settings.few} where said)",
+        f"- Rounds: {settings.rounds} of {settings.seconds:g} s; tables that have fewer say so",
     ]
     if others:
         lines.append(
             f"- Others on the machine: {others.median:.2f} CPUs (median), "
             f"{others.low:.2f} to {others.high:.2f} (quartiles)"
         )
+        if others.high > OTHERS_LIMIT:
+            lines += ["", "**Others used the machine: times are too long, and ratios are vague.**"]
     if quick:
         lines += ["", "**A quick run: it shows that everything works, and little else.**"]
     return "\n".join([*lines, "", METHOD])
