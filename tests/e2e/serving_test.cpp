@@ -89,7 +89,7 @@ TEST_CASE("wrk gets its answers in both policies, keep-alive and not, and no err
       CAPTURE(policy);
       CAPTURE(connection);
       Cluster cluster({.workers = 4, .policy = policy});
-      const Finished wrk = run({"wrk", "-t1", "-c64", "-d1", "-H",
+      const Finished wrk = run({"wrk", "-t1", "-c64", "-d1", "--timeout", "30", "-H",
                                 std::string("Connection: ") + connection, url(cluster)});
       CAPTURE(wrk.out);
       CHECK(wrk.code == 0);
@@ -152,5 +152,5 @@ TEST_CASE("http-worker runs without clusterd and binds for itself") {
   CHECK(reply.ok());
   CHECK(pid_in(reply.body) == worker.pid());
   worker.signal(SIGTERM);
-  CHECK(worker.wait(5s) == 128 + SIGTERM);
+  CHECK(worker.wait(10s) == 128 + SIGTERM);
 }
