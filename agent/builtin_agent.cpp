@@ -16,6 +16,15 @@ int fail(const Error& error) {
   return kExitFailed;
 }
 
+/// Reads what the master says. Nothing of it is for this version's agent.
+Result<void> skip_messages(ChannelClient& channel) {
+  for (;;) {
+    const auto message = channel.next();
+    if (!message) return message.error();
+    if (!*message) return {};
+  }
+}
+
 }  // namespace
 
 int run_builtin_agent() {
@@ -32,11 +41,7 @@ int run_builtin_agent() {
     const auto alive = channel->receive();
     if (!alive) return fail(alive.error());
     if (!*alive) return 0;
-    for (;;) {
-      const auto message = channel->next();
-      if (!message) return fail(message.error());
-      if (!*message) break;  // nothing that the master says is for this version's agent
-    }
+    if (auto skipped = skip_messages(*channel); !skipped) return fail(skipped.error());
   }
 }
 

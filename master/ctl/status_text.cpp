@@ -43,7 +43,7 @@ std::string age(const value& content) {
 }
 
 std::string painted(std::string_view state, bool colour) {
-  const std::string text(state);
+  std::string text(state);
   if (!colour) return text;
   if (state == "running") return "\x1b[32m" + text + "\x1b[0m";
   return "\x1b[33m" + text + "\x1b[0m";

@@ -165,7 +165,7 @@ Result<Spawned> spawn(const SpawnSpec& spec) {
   // Safe against a reused number: nobody else reaps our children.
   spawned.pidfd.reset(::pidfd_open(spawned.pid, 0));
   if (!spawned.pidfd) {
-    const Error error = errno_error("open a pidfd");
+    Error error = errno_error("open a pidfd");
     ::kill(-spawned.pid, SIGKILL);
     siginfo_t info;
     ::waitid(P_PID, static_cast<id_t>(spawned.pid), &info, WEXITED);

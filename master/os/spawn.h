@@ -3,6 +3,7 @@
 #include "common/error.h"
 #include "common/unique_fd.h"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <sys/resource.h>
@@ -34,7 +35,14 @@ struct Spawned {
 
 /// Written by a child that could not exec.
 struct ExecFailure {
-  enum class Stage : int { parent_gone, process_group, directory, descriptors, limits, exec };
+  enum class Stage : std::uint8_t {
+    parent_gone,
+    process_group,
+    directory,
+    descriptors,
+    limits,
+    exec
+  };
   Stage stage{};
   int error = 0;  ///< errno
 

@@ -106,7 +106,7 @@ Result<UnixListener> UnixListener::open(const UnixListenerSpec& spec) {
 
 UnixListener::UnixListener(UnixListener&& other) noexcept
     : fd_(std::move(other.fd_)),
-      path_(other.path_),
+      path_(std::move(other.path_)),
       device_(other.device_),
       inode_(std::exchange(other.inode_, 0)) {}
 

@@ -1,7 +1,5 @@
 #include "master/runtime/control_server.h"
 
-#include "common/json.h"
-
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
@@ -16,15 +14,10 @@ constexpr std::size_t kLongestRequest = 4096;
 constexpr auto kPatience = std::chrono::seconds(10);
 constexpr auto kPause = std::chrono::milliseconds(100);
 
-std::string refusal(std::string_view why) {
-  JsonWriter json;
-  json.begin_object().member("ok", false).member("error", why).end_object();
-  return json.take();
-}
-
 }  // namespace
 
-ControlServer::ControlServer(boost::asio::io_context& io, os::UnixListener socket, Answer answer)
+ControlServer::ControlServer(boost::asio::io_context& io, os::UnixListener socket,
+                             VerbAnswer answer)
     : io_(io),
       socket_(std::move(socket)),
       acceptor_(io, ::fcntl(socket_.fd(), F_DUPFD_CLOEXEC, 0)),
@@ -81,15 +74,7 @@ void ControlServer::serve(UniqueFd fd) {
 
 void ControlServer::on_line(std::uint64_t id, std::string_view line) {
   const std::shared_ptr<Channel> channel = clients_.at(id).channel;
-  const auto request = check_json(line);
-  const auto verb = request ? request->string("verb") : std::nullopt;
-  if (!verb) {
-    channel->send(refusal("a request is a line such as {\"verb\":\"status\"}") + "\n");
-  } else if (auto answer = answer_(*verb, *request)) {
-    channel->send(*answer + "\n");
-  } else {
-    channel->send(refusal("no such verb: " + *verb) + "\n");
-  }
+  channel->send(answer_line(line, answer_) + "\n");
   if (clients_.contains(id)) be_patient(id);
 }
 

@@ -1,14 +1,13 @@
 #pragma once
 
-#include "common/json.h"
 #include "master/os/unix_listener.h"
 #include "master/runtime/channel.h"
+#include "master/runtime/control_answer.h"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -20,11 +19,7 @@ namespace clusterd::runtime {
 /// user are served; clients, their lines and their patience are bounded.
 class ControlServer {
  public:
-  /// The whole answer to a verb, without the newline; nothing if there is no such verb.
-  using Answer = std::function<std::optional<std::string>(const std::string& verb,
-                                                          const CheckedJson& request)>;
-
-  ControlServer(boost::asio::io_context& io, os::UnixListener socket, Answer answer);
+  ControlServer(boost::asio::io_context& io, os::UnixListener socket, VerbAnswer answer);
 
  private:
   struct Client {
@@ -44,7 +39,7 @@ class ControlServer {
   os::UnixListener socket_;
   boost::asio::posix::stream_descriptor acceptor_;
   boost::asio::steady_timer pause_;
-  Answer answer_;
+  VerbAnswer answer_;
   std::map<std::uint64_t, Client> clients_;
   std::uint64_t next_id_ = 1;
 };

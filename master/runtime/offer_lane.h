@@ -8,6 +8,7 @@
 
 #include <boost/circular_buffer.hpp>
 
+#include <cstdint>
 #include <deque>
 #include <optional>
 #include <vector>
@@ -45,7 +46,7 @@ class OfferLane {
   void add(Accepted connection);
   [[nodiscard]] std::size_t unsent() const { return unsent_; }
 
-  enum class Sent { all, full, broken };
+  enum class Sent : std::uint8_t { all, full, broken };
   /// Sends all that is unsent. On full or broken the connections that did not go are in `back`, and
   /// the ledger has them withdrawn.
   [[nodiscard]] Sent send(core::OfferLedger& ledger, std::deque<Accepted>& back);

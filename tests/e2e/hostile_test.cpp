@@ -40,7 +40,7 @@ void check_hostile(const std::string& mode, bool dies) {
     const Reply reply = get(port);
     CHECK(reply.ok());
   }
-  if (dies) CHECK(eventually([&] { return restarts(cluster) > 0; }, 10s));
+  if (dies) CHECK(eventually([&] { return restarts(cluster) > 0; }, 20s));
   CHECK(restarts_of_decent(cluster) == 0);
   CHECK(cluster.master().running());
   CHECK(cluster.verb({"stop", "--now"}).code == 0);

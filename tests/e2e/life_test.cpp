@@ -99,13 +99,14 @@ TEST_CASE("stop, TERM, INT and QUIT leave no process and no socket") {
     } else {
       cluster.master().signal(signal);
     }
-    CHECK(cluster.master().wait(10s) == 0);
+    CHECK(cluster.master().wait(20s) == 0);
     check_nothing_is_left(cluster, children);
   }
 }
 
 TEST_CASE("a stop lets the workers finish what is open, and closes what is idle") {
-  Cluster cluster;
+  // As long as the machine is slow, and still no longer than what is open.
+  Cluster cluster({.worker_keys = "drain_timeout = \"60s\"\n"});
   Client busy(cluster.port());
   Client idle(cluster.port());
   idle.ask(false);
@@ -121,13 +122,13 @@ TEST_CASE("a stop lets the workers finish what is open, and closes what is idle"
         }
         return active == 2;
       },
-      5s));
+      10s));
   cluster.master().signal(SIGTERM);
-  CHECK(idle.read_to_end(2s).kind == Reply::Kind::eof);
+  CHECK(idle.read_to_end(10s).kind == Reply::Kind::eof);
   CHECK(cluster.master().running());
   (void)!::write(busy.fd(), "Host: test\r\n\r\n", 14);
-  CHECK(busy.read_to_end(2s).ok());
-  CHECK(cluster.master().wait(15s) == 0);
+  CHECK(busy.read_to_end(10s).ok());
+  CHECK(cluster.master().wait(20s) == 0);
 }
 
 TEST_CASE("a second INT does not wait for the drain") {
@@ -135,7 +136,7 @@ TEST_CASE("a second INT does not wait for the drain") {
                    .command = {fixture_worker(), "hold"},
                    .worker_keys = "drain_timeout = \"60s\"\n"});
   Client held(cluster.port());
-  REQUIRE(eventually([&] { return cluster.log().size() > 0; }, 1s));
+  REQUIRE(eventually([&] { return cluster.log().size() > 0; }, 10s));
   const auto children = children_of(cluster.master().pid());
   const auto taken = [&] {
     std::int64_t count = 0;
@@ -144,12 +145,12 @@ TEST_CASE("a second INT does not wait for the drain") {
       count += worker.at("active").as_int64();
     return count;
   };
-  REQUIRE(eventually([&] { return taken() == 1; }, 5s));
+  REQUIRE(eventually([&] { return taken() == 1; }, 10s));
   cluster.master().signal(SIGINT);
-  REQUIRE(eventually([&] { return cluster.log().find("draining") != std::string::npos; }, 5s));
+  REQUIRE(eventually([&] { return cluster.log().find("draining") != std::string::npos; }, 10s));
   CHECK(cluster.master().running());
   cluster.master().signal(SIGINT);
-  CHECK(cluster.master().wait(5s) == 0);
+  CHECK(cluster.master().wait(20s) == 0);
   check_nothing_is_left(cluster, children);
 }
 
@@ -159,7 +160,7 @@ TEST_CASE("a worker that ignores TERM is killed when its time is over") {
                    .worker_keys = "drain_timeout = \"100ms\"\nkill_timeout = \"200ms\"\n"});
   const auto children = children_of(cluster.master().pid());
   CHECK(cluster.verb({"stop"}).code == 0);
-  CHECK(cluster.master().wait(5s) == 0);
+  CHECK(cluster.master().wait(20s) == 0);
   CHECK(cluster.log().find("sending KILL") != std::string::npos);
   check_nothing_is_left(cluster, children);
 }
@@ -167,10 +168,9 @@ TEST_CASE("a worker that ignores TERM is killed when its time is over") {
 TEST_CASE("kill -9 of the master: the workers finish what they hold, and all leave") {
   for (const char* policy : {"round-robin", "accept-race"}) {
     CAPTURE(policy);
-    Cluster cluster({.workers = 2, .policy = policy, .command = {fixture_worker(), "slow", "300"}});
+    Cluster cluster({.workers = 2, .policy = policy, .command = {fixture_worker(), "serve"}});
     const auto children = children_of(cluster.master().pid());
     Client client(cluster.port());
-    client.ask();
     const auto taken = [&] {
       std::int64_t count = 0;
       const auto status = cluster.status();
@@ -179,10 +179,11 @@ TEST_CASE("kill -9 of the master: the workers finish what they hold, and all lea
       }
       return count;
     };
-    REQUIRE(eventually([&] { return taken() == 1; }, 5s));
+    REQUIRE(eventually([&] { return taken() == 1; }, 10s));
     cluster.master().signal(SIGKILL);
-    CHECK(client.read_to_end(5s).ok());
-    CHECK(eventually([&] { return all_gone(children); }, 15s));
+    client.ask();
+    CHECK(client.read_to_end(10s).ok());
+    CHECK(eventually([&] { return all_gone(children); }, 30s));
   }
 }
 
@@ -195,13 +196,13 @@ TEST_CASE("after kill -9 of the master the next start takes the socket over") {
                 cluster.dir().path("err2"));
   CHECK(eventually([&] { return cluster.running(2); }, 15s));
   again.signal(SIGTERM);
-  CHECK(again.wait(10s) == 0);
+  CHECK(again.wait(20s) == 0);
 }
 
 TEST_CASE("a worker that dies is replaced, at once and then with a growing delay") {
   Cluster cluster({.workers = 1,
                    .worker_keys = "",
-                   .more = "[restart]\nbackoff = { first = \"200ms\", max = \"10s\" }\n"});
+                   .more = "[restart]\nbackoff = { first = \"200ms\", max = \"60s\" }\n"});
   for (int death = 1; death <= 2; ++death) {
     const pid_t before = cluster.workers().front();
     ::kill(before, SIGKILL);
@@ -232,7 +233,7 @@ TEST_CASE("a worker that cannot start ends the start, with the reason") {
   Cluster dies({.workers = 1,
                 .command = {fixture_worker(), "die-at-start", "7"},
                 .wait_until_running = false});
-  CHECK(dies.master().wait(10s) == 75);
+  CHECK(dies.master().wait(20s) == 75);
   CHECK(dies.log().find("exited with code 7") != std::string::npos);
   CHECK(dies.log().find("could not start") != std::string::npos);
 
@@ -240,7 +241,7 @@ TEST_CASE("a worker that cannot start ends the start, with the reason") {
                  .command = {fixture_worker(), "never-ready"},
                  .worker_keys = "ready_timeout = \"100ms\"\n",
                  .wait_until_running = false});
-  CHECK(hangs.master().wait(10s) == 75);
+  CHECK(hangs.master().wait(20s) == 75);
   CHECK(hangs.log().find("not ready within ready_timeout") != std::string::npos);
 }
 

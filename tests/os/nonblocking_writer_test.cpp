@@ -239,7 +239,7 @@ TEST_CASE("a pipe that cannot be opened anew stops nobody either") {
     });
   }
   const auto done = [&] { return written.wait_for(0s) == std::future_status::ready; };
-  const bool in_time = eventually(done, 5s);
+  const bool in_time = eventually(done, 10s);
   CHECK(in_time);
   CHECK(eventually(
       [&] {

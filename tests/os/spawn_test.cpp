@@ -97,7 +97,7 @@ std::set<int> fds_of(pid_t pid) {
 
 /// The dynamic loader opens files of its own for a moment after exec.
 bool has_exactly_its_four(pid_t pid) {
-  return eventually([pid] { return fds_of(pid) == std::set<int>{0, 1, 2, 3}; }, 5s);
+  return eventually([pid] { return fds_of(pid) == std::set<int>{0, 1, 2, 3}; }, 10s);
 }
 
 std::string channel_of(const Start& start) {

@@ -75,7 +75,7 @@ struct Talk {
   }
 
   /// The channel has nothing more for its peer, ever.
-  bool peer_sees_the_end() const {
+  [[nodiscard]] bool peer_sees_the_end() const {
     char byte = 0;
     const ssize_t got = ::recv(peer.get(), &byte, 1, MSG_DONTWAIT);
     return got == 0 || (got < 0 && errno == ECONNRESET);  // reset, if something was left unread

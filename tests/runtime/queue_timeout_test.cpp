@@ -50,8 +50,8 @@ TEST_CASE("with nobody ready, connections that waited for queue_timeout are rese
           bench.io.poll();
           return bench.expired == 3;
         },
-        5s));
-    for (auto& client : clients) CHECK(client.read_to_end(1s).kind == Reply::Kind::reset);
+        10s));
+    for (auto& client : clients) CHECK(client.read_to_end(10s).kind == Reply::Kind::reset);
     CHECK(bench.dispatcher->expired(0) == 3);
     CHECK(bench.listener->waiting() == 0);
   }
@@ -75,7 +75,7 @@ TEST_CASE("without queue_timeout, and while somebody serves, nobody is reset") {
         other.io.poll();
         return other.expired == 1;
       },
-      5s));
+      10s));
   CHECK(waits.expired == 0);
   CHECK(served.expired == 0);
 }

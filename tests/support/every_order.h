@@ -1,25 +1,16 @@
 #pragma once
 
+#include "tests/support/must.h"
+
 #include <doctest/doctest.h>
 
 #include <cstddef>
-#include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace clusterd::testing {
-
-/// Something that must always hold did not.
-struct Violation : std::logic_error {
-  using std::logic_error::logic_error;
-};
-
-/// For millions of checks: it costs nothing while it holds.
-inline void must(bool holds, const char* what) {
-  if (!holds) throw Violation(what);
-}
 
 /// One thing that can happen to a World: a machine under test, with whatever the test remembers of
 /// it. `play` makes it happen, and throws a Violation at what must not be; it gives false where it

@@ -29,7 +29,7 @@ const std::string& answer() {
 void serve(int fd) {
   pollfd ready{fd, POLLIN, 0};
   char request[4096];
-  if (::poll(&ready, 1, 5000) > 0 && ::recv(fd, request, sizeof request, 0) > 0) {
+  if (::poll(&ready, 1, 30'000) > 0 && ::recv(fd, request, sizeof request, 0) > 0) {
     (void)!::send(fd, answer().data(), answer().size(), MSG_NOSIGNAL);
   }
 }

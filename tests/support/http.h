@@ -10,7 +10,7 @@ namespace clusterd::test {
 
 /// What became of one request on a connection of its own.
 struct Reply {
-  enum class Kind { ok, refused, reset, eof, timeout, other };
+  enum class Kind : std::uint8_t { ok, refused, reset, eof, timeout, other };
   Kind kind = Kind::other;
   std::string body;
   std::chrono::steady_clock::time_point at;  ///< when the end was seen

@@ -26,6 +26,8 @@ class TempDir {
 
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] std::string path(const std::string& name) const { return path_ + "/" + name; }
+  /// Gives the file's path.
+  // NOLINTNEXTLINE(modernize-use-nodiscard): who writes a file mostly knows its path.
   std::string write(const std::string& name, const std::string& text) const {
     std::ofstream(path(name)) << text;
     return path(name);

@@ -292,7 +292,7 @@ class Traffic {
   }
 
   Seat some_seat() { return std::next(members_.begin(), pick(size()))->first; }
-  std::uint32_t size() const { return static_cast<std::uint32_t>(members_.size()); }
+  [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(members_.size()); }
 
   [[nodiscard]] bool can_take(Seat seat, ListenerIndex listener) const {
     return members_.at(seat).serves.count(listener) > 0 && balancer_.ledger(seat).credit() > 0;

@@ -1,4 +1,4 @@
-#include "master/core/cluster.h"
+#include "tests/support/cluster_host.h"
 #include "tests/support/every_order.h"
 
 #include <doctest/doctest.h>
@@ -19,6 +19,7 @@ namespace clusterd::core {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::ClusterHost;
 using testing::must;
 
 constexpr std::uint32_t kWorkers = 8;
@@ -39,158 +40,6 @@ Plan make_plan(std::uint32_t workers) {
   plan.restart_delay = RestartDelay(100ms, kLongestDelay);
   return plan;
 }
-
-/// Carries out what a cluster orders, in memory and under a clock of its own, and throws a
-/// Violation at the first order that breaks a promise. Copyable, for EveryOrder.
-struct ClusterHost {
-  struct Held {
-    SlotId slot{};
-    bool entered = false;
-    bool in_rotation = false;
-    bool killed = false;
-  };
-
-  explicit ClusterHost(const Plan& plan) : cluster(plan) {}
-
-  Cluster cluster;
-  TimePoint now{1h};
-  std::map<ChildId, Held> children;  ///< forked and not forgotten
-  std::multimap<TimePoint, TimerId> timers;
-  std::map<Role, std::uint32_t> spawned;
-  std::vector<Note> notes;  ///< of the last event
-  bool agent_was_ready = false;
-  bool announced = false;
-  bool stopping = false;
-  std::optional<Outcome> outcome;
-
-  Actions happens(const Event& event) {
-    notes.clear();
-    Actions actions = cluster.step(now, event);
-    for (const Action& action : actions) {
-      must(!outcome || std::holds_alternative<Note>(action), "nothing is done after the end");
-      std::visit([this](const auto& what) { carry_out(what); }, action);
-    }
-    judge();
-    return actions;
-  }
-
-  Actions happens_to(ChildId child, ChildEvent event) {
-    return happens(ChildHappened{child, std::move(event)});
-  }
-
-  Actions exits(ChildId child) {
-    return happens_to(child, ProcessExited{{ExitStatus::Kind::exited, 1, false, {}}});
-  }
-
-  /// The clock goes on to the earliest timer, which may be one that nobody awaits any more.
-  Actions fire_earliest() {
-    const auto [at, id] = *timers.begin();
-    timers.erase(timers.begin());
-    now = std::max(now, at);
-    return happens(TimerFired{id});
-  }
-
-  /// The child of this role that was forked last, if it is alive.
-  [[nodiscard]] std::optional<ChildId> last_child(Role role) const {
-    const auto found = spawned.find(role);
-    if (found == spawned.end()) return std::nullopt;
-    const ChildId id{role, found->second};
-    return children.count(id) > 0 ? std::optional(id) : std::nullopt;
-  }
-
-  /// Once it stops, exits are all that it needs to finish, however they come.
-  void must_finish_by_exits() const {
-    ClusterHost rest = *this;
-    while (!rest.children.empty()) (void)rest.exits(std::prev(rest.children.end())->first);
-    must(rest.outcome.has_value(), "it ends when nobody is left");
-  }
-
- private:
-  void carry_out(const Spawn& spawn) {
-    must(!stopping, "nobody is forked while stopping");
-    must(spawn.child.role == Role::agent || agent_was_ready, "the agent is ready before a worker");
-    must(spawn.child.number == ++spawned[spawn.child.role], "a number is never used again");
-    for (const auto& [id, held] : children) {
-      must(id.role != spawn.child.role || held.slot != spawn.slot, "one child a slot");
-    }
-    children[spawn.child] = Held{spawn.slot, false, false, false};
-  }
-
-  void carry_out(const EnterRotation& action) {
-    Held& held = living(action.child);
-    must(!std::exchange(held.entered, true), "a child enters the rotation once");
-    held.in_rotation = true;
-    if (action.child.role == Role::agent) agent_was_ready = true;
-  }
-
-  void carry_out(const LeaveRotation& action) {
-    must(std::exchange(living(action.child).in_rotation, false), "only who is in rotation leaves");
-  }
-
-  void carry_out(const SignalChild& action) {
-    Held& held = living(action.child);
-    must(!held.in_rotation, "no signal to a child that gets connections");
-    must(!held.killed, "no signal after KILL");
-    held.killed = action.signal == Signal::kill;
-  }
-
-  void carry_out(const Forget& action) {
-    must(!living(action.child).in_rotation, "who is forgotten has left the rotation");
-    children.erase(action.child);
-  }
-
-  void carry_out(const SetTimer& action) {
-    must(action.at > now, "a timer is in the future");
-    timers.emplace(action.at, action.id);
-  }
-
-  void carry_out(const StopAccepting&) {
-    must(!std::exchange(stopping, true), "accepting is stopped once");
-  }
-
-  void carry_out(const AnnounceReady&) {
-    must(!std::exchange(announced, true), "it announces itself once");
-    must(!stopping && children.size() == cluster.slots().size() + 1, "all are there");
-    for (const auto& [id, held] : children) must(held.in_rotation, "all are ready");
-  }
-
-  void carry_out(const Finish& action) {
-    must(stopping && children.empty(), "it ends when nobody is left");
-    outcome = action.outcome;
-  }
-
-  void carry_out(const Note& note) { notes.push_back(note); }
-
-  Held& living(ChildId child) {
-    const auto found = children.find(child);
-    must(found != children.end(), "nothing is done with a child that is forgotten");
-    return found->second;
-  }
-
-  void judge() const {
-    const ClusterState state = cluster.state();
-    must((state == ClusterState::stopping || state == ClusterState::finished) == stopping,
-         "who stops does not accept");
-    must((state == ClusterState::finished) == outcome.has_value(), "finished is the end");
-    must(state != ClusterState::running || announced, "running is announced");
-    must(cluster.children().size() == children.size(), "it knows who is alive");
-    const bool serving = state == ClusterState::starting || state == ClusterState::running;
-    judge_slot(cluster.agent_slot(), Role::agent, {}, serving);
-    for (std::uint32_t number = 0; number < cluster.slots().size(); ++number) {
-      judge_slot(cluster.slots()[number], Role::worker, SlotId{number}, serving && agent_was_ready);
-    }
-  }
-
-  void judge_slot(const SlotFsm& slot, Role role, SlotId number, bool wanted) const {
-    const auto incumbent = slot.incumbent();
-    for (const auto& [id, held] : children) {
-      must(id.role != role || held.slot != number || incumbent == id, "a child has its slot");
-    }
-    must(!incumbent || children.count(*incumbent) > 0, "an incumbent is alive");
-    must(!wanted || incumbent || slot.state() == SlotState::backing_off,
-         "a wanted slot has a child, or waits for its next");
-  }
-};
 
 /// False if nothing comes of it: what follows is then the same as without it.
 bool does(ClusterHost& host, Role role, const ChildEvent& event) {

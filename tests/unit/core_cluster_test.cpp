@@ -209,7 +209,7 @@ TEST_CASE("a slot that loses three workers in a row ends the start") {
   CHECK(stage.die(worker(4)) == "forget worker 4; stop accepting; TERM worker 2");
   CHECK(stage.die(worker(2)) == "forget worker 2; agent 1 out");
   CHECK(stage.die(agent(1)) == "forget agent 1; finish: never started");
-  const std::string why = stage.outcome()->why;
+  const std::string& why = stage.outcome()->why;
   CAPTURE(why);
   CHECK(why.find("worker 4") != std::string::npos);
   CHECK(why.find("3 deaths in a row") != std::string::npos);

@@ -4,6 +4,7 @@
 #include "common/unique_fd.h"
 #include "worker/src/tally.h"
 
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -28,7 +29,7 @@ class OfferQueue {
 
   [[nodiscard]] int fd() const { return socket_.get(); }
 
-  enum class Received {
+  enum class Received : std::uint8_t {
     nothing,
     offers,
     lacking,  ///< some descriptors of a message did not arrive: see refused_from()

@@ -47,17 +47,17 @@ class holding_executor {
       : inner_(std::move(inner)), hold_(std::move(hold)) {}
 
   template <typename Property>
-  auto query(const Property& property) const
+  [[nodiscard]] auto query(const Property& property) const
       -> decltype(net::query(std::declval<const Inner&>(), property)) {
     return net::query(inner_, property);
   }
   template <typename Property>
-  auto require(const Property& property) const -> holding_executor<
+  [[nodiscard]] auto require(const Property& property) const -> holding_executor<
       std::decay_t<decltype(net::require(std::declval<const Inner&>(), property))>> {
     return {net::require(inner_, property), hold_};
   }
   template <typename Property>
-  auto prefer(const Property& property) const -> holding_executor<
+  [[nodiscard]] auto prefer(const Property& property) const -> holding_executor<
       std::decay_t<decltype(net::prefer(std::declval<const Inner&>(), property))>> {
     return {net::prefer(inner_, property), hold_};
   }

@@ -1,0 +1,152 @@
+#include "tests/support/cluster_host.h"
+
+#include "tests/support/must.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+#include <variant>
+
+namespace clusterd::testing {
+
+using namespace core;
+
+Actions ClusterHost::happens(const Event& event) {
+  notes.clear();
+  const bool was_over = outcome.has_value();
+  Actions actions = cluster.step(now, event);
+  must(!was_over || actions.empty(), "nothing comes after the end");
+  for (const Action& action : actions) {
+    must(!outcome || std::holds_alternative<Note>(action), "nothing is done after the end");
+    std::visit([this](const auto& order) { carry_out(order); }, action);
+  }
+  judge();
+  return actions;
+}
+
+Actions ClusterHost::happens_to(ChildId child, ChildEvent event) {
+  return happens(ChildHappened{child, std::move(event)});
+}
+
+Actions ClusterHost::exits(ChildId child) {
+  return happens_to(child, ProcessExited{{ExitStatus::Kind::exited, 1, false, {}}});
+}
+
+Actions ClusterHost::fire(std::multimap<TimePoint, TimerId>::iterator timer) {
+  const auto [at, id] = *timer;
+  timers.erase(timer);
+  now = std::max(now, at);
+  return happens(TimerFired{id});
+}
+
+std::optional<ChildId> ClusterHost::last_child(Role role) const {
+  const auto found = spawned.find(role);
+  if (found == spawned.end()) return std::nullopt;
+  const ChildId id{role, found->second};
+  return children.contains(id) ? std::optional(id) : std::nullopt;
+}
+
+void ClusterHost::must_finish_by_exits() const {
+  ClusterHost rest = *this;
+  while (!rest.children.empty()) (void)rest.exits(std::prev(rest.children.end())->first);
+  must(rest.outcome.has_value(), "it ends when nobody is left");
+}
+
+void ClusterHost::carry_out(const Spawn& order) {
+  must(!stopping, "nobody is forked while stopping");
+  must(order.child.role == Role::agent || agent_was_ready, "the agent is ready before a worker");
+  must(order.child.number == ++spawned[order.child.role], "a number is never used again");
+  for (const auto& [id, held] : children) {
+    must(id.role != order.child.role || held.slot != order.slot, "one child a slot");
+  }
+  children[order.child] = Held{order.slot, false, false, false};
+}
+
+void ClusterHost::carry_out(const EnterRotation& order) {
+  Held& held = living(order.child);
+  must(!std::exchange(held.entered, true), "a child enters the rotation once");
+  must(!held.killed, "who was killed gets no connections");
+  held.in_rotation = true;
+  if (order.child.role == Role::agent) agent_was_ready = true;
+}
+
+void ClusterHost::carry_out(const LeaveRotation& order) {
+  must(std::exchange(living(order.child).in_rotation, false), "only who is in rotation leaves");
+}
+
+void ClusterHost::carry_out(const SignalChild& order) {
+  Held& held = living(order.child);
+  must(!held.in_rotation, "no signal to a child that gets connections");
+  must(!held.killed, "no signal after KILL");
+  must(!order.why.empty(), "a signal has a reason");
+  held.killed = order.signal == Signal::kill;
+}
+
+void ClusterHost::carry_out(const Forget& order) {
+  must(!living(order.child).in_rotation, "who is forgotten has left the rotation");
+  children.erase(order.child);
+}
+
+void ClusterHost::carry_out(const SetTimer& order) {
+  must(order.at > now, "a timer is in the future");
+  must(order.id > last_timer_, "a timer's number is new");
+  last_timer_ = order.id;
+  timers.emplace(order.at, order.id);
+}
+
+void ClusterHost::carry_out(const StopAccepting&) {
+  must(!std::exchange(stopping, true), "accepting is stopped once");
+}
+
+void ClusterHost::carry_out(const AnnounceReady&) {
+  must(!std::exchange(announced, true), "it announces itself once");
+  must(!stopping && children.size() == cluster.slots().size() + 1, "all are there");
+  for (const auto& [id, held] : children) must(held.in_rotation, "all are ready");
+}
+
+void ClusterHost::carry_out(const Finish& order) {
+  must(stopping && children.empty(), "it ends when nobody is left");
+  outcome = order.outcome;
+}
+
+void ClusterHost::carry_out(const Note& note) { notes.push_back(note); }
+
+ClusterHost::Held& ClusterHost::living(ChildId child) {
+  const auto found = children.find(child);
+  must(found != children.end(), "nothing is done with a child that is forgotten");
+  return found->second;
+}
+
+std::size_t ClusterHost::ready_workers() const {
+  return static_cast<std::size_t>(
+      std::count_if(children.begin(), children.end(), [](const auto& entry) {
+        return entry.first.role == Role::worker && entry.second.in_rotation;
+      }));
+}
+
+void ClusterHost::judge() const {
+  const ClusterState state = cluster.state();
+  must((state == ClusterState::stopping || state == ClusterState::finished) == stopping,
+       "who stops does not accept");
+  must((state == ClusterState::finished) == outcome.has_value(), "finished is the end");
+  must(state != ClusterState::running || announced, "running is announced");
+  must(cluster.children().size() == children.size(), "it knows who is alive");
+  must(cluster.ready() == ready_workers(), "it knows who is ready");
+  const bool serving = state == ClusterState::starting || state == ClusterState::running;
+  judge_slot(cluster.agent_slot(), Role::agent, {}, serving);
+  for (std::uint32_t number = 0; number < cluster.slots().size(); ++number) {
+    judge_slot(cluster.slots()[number], Role::worker, SlotId{number}, serving && agent_was_ready);
+  }
+}
+
+void ClusterHost::judge_slot(const SlotFsm& slot, Role role, SlotId number, bool wanted) const {
+  const auto incumbent = slot.incumbent();
+  for (const auto& [id, held] : children) {
+    must(id.role != role || held.slot != number || incumbent == id, "a child has its slot");
+  }
+  must(!incumbent || children.contains(*incumbent), "an incumbent is alive");
+  must(!wanted || incumbent || slot.state() == SlotState::backing_off,
+       "a wanted slot has a child, or waits for its next");
+}
+
+}  // namespace clusterd::testing
