@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <exception>
 #include <map>
+#include <memory>
 #include <poll.h>
 #include <string>
 #include <sys/resource.h>
@@ -70,6 +71,18 @@ clusterd::Worker::Handler handler_for(const Mode& mode, clusterd::Worker& worker
       worker.count_request();
       connection.close();
       if (--left == 0) ::_exit(3);
+    };
+  }
+  if (mode.name == "events") {
+    // As most servers: it waits for no client, so it could accept all that come.
+    return [&worker](clusterd::Connection connection) {
+      const auto kept = std::make_shared<clusterd::Connection>(std::move(connection));
+      worker.watch(kept->fd(), [&worker, kept] {
+        serve(kept->fd());
+        worker.count_request();
+        worker.unwatch(kept->fd());
+        kept->close();
+      });
     };
   }
   if (mode.name == "hold") {
