@@ -18,8 +18,9 @@ std::string app_conf(const ClusterOptions& options) {
   for (const std::string& word : words) command += (command.empty() ? "\"" : ", \"") + word + "\"";
   return "name = \"test\"\nworkers = " + std::to_string(options.workers) +
          "\n[[listen]]\nname = \"http\"\naddress = \"127.0.0.1:0\"\npolicy = \"" + options.policy +
-         "\"\n[worker]\ncommand = [" + command + "]\n" + options.worker_keys +
-         "\n[control]\nsocket = \"ctl.sock\"\n[log]\nlevel = \"debug\"\n" + options.more;
+         "\"\n" + options.listen_keys + "[worker]\ncommand = [" + command + "]\n" +
+         options.worker_keys + "\n[control]\nsocket = \"ctl.sock\"\n[log]\nlevel = \"debug\"\n" +
+         options.more;
 }
 
 }  // namespace
@@ -61,6 +62,22 @@ std::optional<boost::json::value> Cluster::status() const {
   const Finished asked = verb({"status", "--json"});
   if (asked.code != 0) return std::nullopt;
   return boost::json::parse(asked.out);
+}
+
+std::optional<Counts> Cluster::counts() const {
+  const auto now = status();
+  if (!now) return std::nullopt;
+  Counts counts;
+  const auto& listener = now->at("listeners").as_array().at(0);
+  counts.accepted = listener.at("accepted").as_int64();
+  counts.waiting = listener.at("waiting").as_int64();
+  counts.expired = listener.at("expired").as_int64();
+  for (const auto& worker : now->at("workers").as_array()) {
+    counts.workers.push_back({static_cast<pid_t>(worker.at("pid").as_int64()),
+                              worker.at("active").as_int64(), worker.at("pending").as_int64(),
+                              worker.at("taken").as_int64()});
+  }
+  return counts;
 }
 
 std::vector<pid_t> Cluster::workers() const {

@@ -28,8 +28,23 @@ struct ClusterOptions {
   std::string policy = "round-robin";
   std::vector<std::string> command{};  ///< default: http-worker
   std::string worker_keys{};           ///< more lines of [worker]
+  std::string listen_keys{};           ///< more lines of [[listen]]
   std::string more{};                  ///< more tables
   bool wait_until_running = true;
+};
+
+/// The numbers of one status.
+struct Counts {
+  struct Worker {
+    pid_t pid = 0;
+    std::int64_t active = 0;
+    std::int64_t pending = 0;
+    std::int64_t taken = 0;
+  };
+  std::vector<Worker> workers;  ///< by slot
+  std::int64_t accepted = 0;    ///< this and the next two: of the listener
+  std::int64_t waiting = 0;
+  std::int64_t expired = 0;
 };
 
 /// A real daemon on a port of the kernel's choice, in a folder of its own.
@@ -48,6 +63,8 @@ class Cluster {
   [[nodiscard]] Finished verb(std::vector<std::string> words) const;
   /// status --json, or nothing while there is no answer.
   [[nodiscard]] std::optional<boost::json::value> status() const;
+  /// What the status counts; nothing while there is no answer.
+  [[nodiscard]] std::optional<Counts> counts() const;
   [[nodiscard]] std::vector<pid_t> workers() const;  ///< ready ones, by slot
   [[nodiscard]] pid_t agent() const;
   [[nodiscard]] bool running(unsigned ready) const;  ///< "running" with that many ready

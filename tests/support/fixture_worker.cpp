@@ -1,5 +1,6 @@
 // A worker that does what a test needs: fixture-worker MODE [ARGUMENT]. It serves one request a
 // connection, blocking, with the worker library and no Asio.
+#include "common/environment.h"
 #include "common/unique_fd.h"
 #include "tests/support/hostile_worker.h"
 
@@ -9,6 +10,7 @@
 #include <cstdlib>
 #include <exception>
 #include <map>
+#include <memory>
 #include <poll.h>
 #include <string>
 #include <sys/resource.h>
@@ -18,20 +20,33 @@
 
 namespace {
 
-const std::string& answer() {
-  static const std::string body = "handled by worker, pid is " + std::to_string(::getpid()) + "\n";
-  static const std::string text =
-      "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-  return text;
+/// The path of "GET /PATH HTTP/1.1".
+std::string path_of(const std::string& request) {
+  const std::size_t from = request.find('/') + 1;
+  return request.substr(from, request.find(' ', from) - from);
 }
 
-/// Waits for the request and answers it.
+std::string answer_to(const std::string& request) {
+  std::string body = "handled by worker, pid is " + std::to_string(::getpid()) + "\n";
+  const std::string id = path_of(request);
+  if (!id.empty()) body += "id is " + id + "\n";
+  return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+/// Waits for the request and answers it, with its path as an id.
 void serve(int fd) {
   pollfd ready{fd, POLLIN, 0};
   char request[4096];
-  if (::poll(&ready, 1, 30'000) > 0 && ::recv(fd, request, sizeof request, 0) > 0) {
-    (void)!::send(fd, answer().data(), answer().size(), MSG_NOSIGNAL);
-  }
+  if (::poll(&ready, 1, 30'000) <= 0) return;
+  const ssize_t got = ::recv(fd, request, sizeof request, 0);
+  if (got <= 0) return;
+  const std::string answer = answer_to({request, static_cast<std::size_t>(got)});
+  (void)!::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL);
+}
+
+bool in_slot(const std::string& number) {
+  const char* slot = std::getenv(clusterd::kEnvSlot);
+  return slot != nullptr && number == slot;
 }
 
 struct Mode {
@@ -58,10 +73,22 @@ clusterd::Worker::Handler handler_for(const Mode& mode, clusterd::Worker& worker
       if (--left == 0) ::_exit(3);
     };
   }
+  if (mode.name == "events") {
+    // As most servers: it waits for no client, so it could accept all that come.
+    return [&worker](clusterd::Connection connection) {
+      const auto kept = std::make_shared<clusterd::Connection>(std::move(connection));
+      worker.watch(kept->fd(), [&worker, kept] {
+        serve(kept->fd());
+        worker.count_request();
+        worker.unwatch(kept->fd());
+        kept->close();
+      });
+    };
+  }
   if (mode.name == "hold") {
     return [&held](clusterd::Connection connection) { held.push_back(std::move(connection)); };
   }
-  if (mode.name == "slow") {
+  if (mode.name == "slow" || (mode.name == "slow-slot-0" && in_slot("0"))) {
     return [ms = mode.argument](clusterd::Connection connection) {
       ::poll(nullptr, 0, ms);
       serve(connection.fd());
