@@ -246,7 +246,7 @@ TEST_CASE("the socket is unlinked at the end if it is still the one that was mad
   }
   SUBCASE("it is, and the object was moved") {
     socket.emplace(open(path));
-    std::optional<UnixListener> moved(std::move(socket));
+    auto moved = std::make_optional<UnixListener>(std::move(*socket));
     socket.reset();
     CHECK(exists(path));
     CHECK(connect_unix(path, 0).has_value());

@@ -30,7 +30,7 @@ Plan plan_for(std::uint32_t workers) {
 /// An action in words; nothing for notes and timers.
 struct Describe {
   std::string operator()(const Spawn& spawn) const {
-    const std::string child = "spawn " + to_string(spawn.child);
+    std::string child = "spawn " + to_string(spawn.child);
     if (spawn.child.role == Role::agent) return child;
     return child + " in slot " + std::to_string(number_of(spawn.slot));
   }
