@@ -58,5 +58,5 @@ enum answer answer(int fd, bool last) {
   bool close_after = last || wants_close(request);
   const struct text* text = close_after ? &closing : &kept;
   ssize_t sent = send(fd, text->bytes, text->length, MSG_NOSIGNAL);
-  return close_after || sent != (ssize_t)text->length ? ANSWER_END : ANSWER_WAIT;
+  return close_after || sent != (ssize_t)text->length ? ANSWER_END : ANSWER_KEPT;
 }

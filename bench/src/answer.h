@@ -5,7 +5,8 @@
 #include <stdbool.h>
 
 enum answer {
-  ANSWER_WAIT, /* nothing to read yet, or answered and the connection stays: wait until readable */
+  ANSWER_WAIT, /* nothing to read yet: wait until readable */
+  ANSWER_KEPT, /* answered, and the connection stays: wait until readable */
   ANSWER_END   /* close it */
 };
 

@@ -27,7 +27,7 @@ static void on_connection(int fd) {
 }
 
 static void on_readable(int fd) {
-  if (answer(fd, false) == ANSWER_WAIT) return;
+  if (answer(fd, false) != ANSWER_END) return;
   epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL);
   close(fd);
 }

@@ -6,7 +6,6 @@
 #include "bench/src/answer.h"
 
 #include <clusterd/worker.h>
-#include <errno.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 
@@ -15,6 +14,7 @@ enum { EVENTS = 64, MOST_DESCRIPTORS = 65536 };
 static clusterd_worker* worker;
 static int epoll;
 static clusterd_connection* waiting[MOST_DESCRIPTORS]; /* by descriptor: those in the epoll set */
+static bool answered[MOST_DESCRIPTORS];                /* at least one request */
 static int above;                                      /* no descriptor from here on is waiting */
 
 static int fail(void) {
@@ -22,19 +22,20 @@ static int fail(void) {
   return 1;
 }
 
-/* Answers, and gives whether the connection has ended. */
-static bool serve(clusterd_connection* connection) {
+static enum answer serve(clusterd_connection* connection) {
   bool last = clusterd_worker_draining(worker) != 0;
-  return answer(clusterd_connection_fd(connection), last) == ANSWER_END;
+  return answer(clusterd_connection_fd(connection), last);
 }
 
 static void on_connection(void* user, clusterd_connection* connection) {
   (void)user;
   int fd = clusterd_connection_fd(connection);
-  if (!serve(connection) && fd < MOST_DESCRIPTORS) {
+  enum answer first = serve(connection);
+  if (first != ANSWER_END && fd < MOST_DESCRIPTORS) {
     struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
     epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
     waiting[fd] = connection;
+    answered[fd] = first == ANSWER_KEPT;
     if (fd >= above) above = fd + 1;
     return;
   }
@@ -49,32 +50,24 @@ static void end(int fd) {
 
 static void on_readable(int fd) {
   /* NULL: it ended with a drain that came before it in this turn. */
-  if (waiting[fd] != NULL && serve(waiting[fd])) end(fd);
+  if (waiting[fd] == NULL) return;
+  enum answer next = serve(waiting[fd]);
+  if (next == ANSWER_END) end(fd);
+  if (next == ANSWER_KEPT) answered[fd] = true;
 }
 
 static void on_drain(void* user) {
   (void)user;
   for (int fd = 0; fd < above; ++fd) {
-    if (waiting[fd] != NULL) end(fd);
+    if (waiting[fd] != NULL && answered[fd]) end(fd);
   }
 }
 
-static int run(void) {
+static void on_events(void* user) {
+  (void)user;
   struct epoll_event events[EVENTS];
-  int own = clusterd_worker_fd(worker);
-  while (!clusterd_worker_finished(worker)) {
-    int count = epoll_wait(epoll, events, EVENTS, -1);
-    if (count < 0 && errno != EINTR) return 1;
-    for (int at = 0; at < count; ++at) {
-      int fd = events[at].data.fd;
-      if (fd != own) {
-        on_readable(fd);
-      } else if (clusterd_worker_dispatch(worker, 0) < 0) {
-        return fail();
-      }
-    }
-  }
-  return 0;
+  int count = epoll_wait(epoll, events, EVENTS, 0);
+  for (int at = 0; at < count; ++at) on_readable(events[at].data.fd);
 }
 
 int main(int argc, char** argv) {
@@ -92,10 +85,9 @@ int main(int argc, char** argv) {
     printf("listening on %s\n", address);
     fflush(stdout);
   }
-  struct epoll_event event = {.events = EPOLLIN, .data.fd = clusterd_worker_fd(worker)};
-  epoll_ctl(epoll, EPOLL_CTL_ADD, event.data.fd, &event);
+  if (clusterd_worker_watch(worker, epoll, on_events, NULL) < 0) return fail();
   if (clusterd_worker_ready(worker) < 0) return fail();
-  int code = run();
+  int code = clusterd_worker_run(worker);
   clusterd_worker_free(worker);
   return code;
 }

@@ -5,7 +5,8 @@
  *     clusterd start app.conf              with command = [".../epoll-worker"]
  *     epoll-worker [127.0.0.1:8080]        this one alone
  *
- * The worker library is one more descriptor in the loop. Connections are kept alive.
+ * The worker library's loop goes around this one, which it watches as one descriptor. Connections
+ * are kept alive.
  */
 #include <clusterd/worker.h>
 #include <errno.h>
@@ -21,6 +22,7 @@ enum { LONGEST_HEAD = 4096, EVENTS = 64 };
 struct session {
   clusterd_connection* connection;
   struct session *next, *before; /* all sessions, so that a drain finds the idle ones */
+  int answered;                  /* requests */
   size_t length;
   char head[LONGEST_HEAD];
 };
@@ -63,7 +65,9 @@ static void on_drain(void* user) {
   struct session* session = server->sessions.next;
   while (session != &server->sessions) {
     struct session* next = session->next;
-    if (session->length == 0) end_session(server, session); /* between two requests */
+    /* Between two requests. One whose first has not come yet is served: its client may not know
+     * that it can be tried again. */
+    if (session->answered > 0 && session->length == 0) end_session(server, session);
     session = next;
   }
 }
@@ -98,21 +102,15 @@ static void on_readable(struct server* server, struct session* session) {
   }
   clusterd_worker_count_request(server->worker);
   session->length = 0;
+  ++session->answered;
   if (close_after) end_session(server, session);
 }
 
-static int serve(struct server* server) {
+static void on_events(void* user) {
+  struct server* server = user;
   struct epoll_event events[EVENTS];
-  while (!clusterd_worker_finished(server->worker)) {
-    int count = epoll_wait(server->epoll, events, EVENTS, -1);
-    if (count < 0 && errno != EINTR) return 1;
-    for (int at = 0; at < count; ++at) {
-      if (events[at].data.ptr != NULL) on_readable(server, events[at].data.ptr);
-    }
-    /* Last, since a drain ends sessions that may be among the events above. */
-    if (clusterd_worker_dispatch(server->worker, 0) < 0) return 1;
-  }
-  return 0;
+  int count = epoll_wait(server->epoll, events, EVENTS, 0);
+  for (int at = 0; at < count; ++at) on_readable(server, events[at].data.ptr);
 }
 
 static int fail(void) {
@@ -139,10 +137,9 @@ int main(int argc, char** argv) {
     fflush(stdout);
   }
 
-  struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
-  epoll_ctl(server.epoll, EPOLL_CTL_ADD, clusterd_worker_fd(server.worker), &event);
+  if (clusterd_worker_watch(server.worker, server.epoll, on_events, &server) < 0) return fail();
   if (clusterd_worker_ready(server.worker) < 0) return fail();
-  int code = serve(&server);
+  int code = clusterd_worker_run(server.worker);
   clusterd_worker_free(server.worker);
   close(server.epoll);
   return code;

@@ -1,5 +1,7 @@
 #include "master/os/listener.h"
 
+#include <iterator>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -97,6 +99,27 @@ std::uint32_t Listener::waiting() const {
   socklen_t length = sizeof info;
   if (::getsockopt(fd(), IPPROTO_TCP, TCP_INFO, &info, &length) < 0) return 0;
   return info.tcpi_unacked;  // for a listening socket: the length of its accept queue
+}
+
+void Listener::refuse_new() {
+  if (at_path_) at_path_->unlink();
+  if (kind_ != Kind::tcp) return;
+  // A filter of the listening socket sees segments from their TCP header on. It drops those that
+  // have SYN set and not ACK; handshakes that have begun end as always.
+  constexpr std::uint32_t kFlags = 13;
+  constexpr std::uint32_t kSyn = 0x02;
+  constexpr std::uint32_t kAck = 0x10;
+  constexpr std::uint32_t kWhole = 0xFFFF'FFFF;
+  sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, kFlags),
+      BPF_STMT(BPF_ALU | BPF_AND | BPF_K, kSyn | kAck),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kSyn, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+      BPF_STMT(BPF_RET | BPF_K, kWhole),
+  };
+  const sock_fprog filter{static_cast<unsigned short>(std::size(program)), program};
+  // Where the kernel refuses, a connection that comes in the next moment is reset by the close.
+  (void)::setsockopt(fd(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
 }
 
 void Listener::close() {

@@ -38,6 +38,10 @@ class Listener {
   [[nodiscard]] std::string text() const;
   /// Connections in the kernel's queue; 0 where it does not tell (Unix, UDP).
   [[nodiscard]] std::uint32_t waiting() const;
+  /// Nobody gets into the queue any more, and nobody falls out of it: for the last look before
+  /// close(), which would reset who is in it. TCP: who begins to connect from now on hears nothing,
+  /// and tries again; a path is unlinked.
+  void refuse_new();
   /// A path is unlinked.
   void close();
   [[nodiscard]] bool is_open() const { return fd() >= 0; }

@@ -110,13 +110,16 @@ UnixListener::UnixListener(UnixListener&& other) noexcept
       device_(other.device_),
       inode_(std::exchange(other.inode_, 0)) {}
 
-void UnixListener::close() {
-  const bool made = inode_ != 0;
-  fd_.reset();
+void UnixListener::unlink() {
+  const ino_t ours = std::exchange(inode_, 0);
   struct stat status{};
-  if (!made || ::lstat(path_.c_str(), &status) < 0) return;
-  if (status.st_dev == device_ && status.st_ino == inode_) ::unlink(path_.c_str());
-  inode_ = 0;
+  if (ours == 0 || ::lstat(path_.c_str(), &status) < 0) return;
+  if (status.st_dev == device_ && status.st_ino == ours) ::unlink(path_.c_str());
+}
+
+void UnixListener::close() {
+  fd_.reset();
+  unlink();
 }
 
 std::string folder_of(const std::string& path) {

@@ -32,6 +32,8 @@ class UnixListener {
   [[nodiscard]] int fd() const { return fd_.get(); }
   [[nodiscard]] bool is_open() const { return static_cast<bool>(fd_); }
   [[nodiscard]] const std::string& path() const { return path_; }
+  /// Takes the path away, if it is still ours: nobody can connect any more.
+  void unlink();
   void close();
 
  private:

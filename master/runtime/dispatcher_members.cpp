@@ -114,16 +114,19 @@ void Dispatcher::forget(ChildId child) {
 void Dispatcher::stop_accepting() {
   if (stopping_) return;
   stopping_ = true;
-  for (const core::ListenerIndex index : handing_out_) {
+  for (const Source& source : sources_) {
+    if (source.listener != nullptr) source.listener->refuse_new();
+  }
+  // In accept race too: the workers accept from the same queue, and leave it when they are told of
+  // the end. With nobody else to come, it is empty when it has once been.
+  for (core::ListenerIndex index = 0; index < sources_.size(); ++index) {
     Source& source = sources_[index];
-    // Those in the kernel's queue would be reset by the close. So many, and not until it is empty:
-    // under load it never is.
-    if (serves(index)) {
-      for (std::uint32_t left = source.listener->waiting(); left > 0; --left) {
-        auto connection = accept_one(index);
-        if (!connection) break;
-        waiting_.push_back(std::move(*connection));
-      }
+    if (source.listener == nullptr) continue;
+    // Those in the kernel's queue would be reset by the close.
+    while (serves(index)) {
+      auto connection = accept_one(index);
+      if (!connection) break;
+      waiting_.push_back(std::move(*connection));
     }
     source.armed = false;
     source.listener->close();  // which also takes it out of the epoll set

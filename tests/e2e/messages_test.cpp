@@ -54,7 +54,7 @@ std::vector<std::size_t> counts(Cluster& cluster, unsigned workers, const std::s
   return all;
 }
 
-using Counts = std::vector<std::size_t>;
+using Heard = std::vector<std::size_t>;
 
 }  // namespace
 
@@ -66,21 +66,21 @@ TEST_CASE("a message reaches whom it is for, once") {
   CHECK(ask(port, "/send/1/0/refresh/{\"a\":2}") == "1 ");
   CHECK(eventually(
       [&] {
-        return counts(cluster, 3, "message refresh 1\n") == Counts{1, 1, 1} &&
-               counts(cluster, 3, "message refresh {\"a\":2}\n") == Counts{1, 1, 1};
+        return counts(cluster, 3, "message refresh 1\n") == Heard{1, 1, 1} &&
+               counts(cluster, 3, "message refresh {\"a\":2}\n") == Heard{1, 1, 1};
       },
       5s));
   // TO_RANDOM: each worker in turn.
   for (int i = 0; i < 6; ++i) CHECK(ask(port, "/send/3/0/any/null") == "1 ");
-  CHECK(eventually([&] { return counts(cluster, 3, "other any null\n") == Counts{2, 2, 2}; }, 5s));
+  CHECK(eventually([&] { return counts(cluster, 3, "other any null\n") == Heard{2, 2, 2}; }, 5s));
   // TO_PID and TO_SLOT: that one.
   const auto pids = cluster.workers();
   CHECK(ask(port, "/send/4/" + std::to_string(pids[1]) + "/pid/7") == "1 ");
   CHECK(ask(port, "/send/5/2/slot/8") == "1 ");
   CHECK(eventually(
       [&] {
-        return counts(cluster, 3, "other pid 7\n") == Counts{0, 0, 1} &&
-               counts(cluster, 3, "other slot 8\n") == Counts{0, 0, 1};
+        return counts(cluster, 3, "other pid 7\n") == Heard{0, 0, 1} &&
+               counts(cluster, 3, "other slot 8\n") == Heard{0, 0, 1};
       },
       5s));
   // Nobody: the sender is told.
@@ -88,11 +88,11 @@ TEST_CASE("a message reaches whom it is for, once") {
   CHECK(ask(port, "/send/2/0/no-agent/1") == "1 ");
   CHECK(eventually(
       [&] {
-        return counts(cluster, 3, "undelivered nobody 1\n") == Counts{0, 0, 1} &&
-               counts(cluster, 3, "undelivered no-agent 1\n") == Counts{0, 0, 1};
+        return counts(cluster, 3, "undelivered nobody 1\n") == Heard{0, 0, 1} &&
+               counts(cluster, 3, "undelivered no-agent 1\n") == Heard{0, 0, 1};
       },
       5s));
-  CHECK(counts(cluster, 3, "message refresh 1\n") == Counts{1, 1, 1});
+  CHECK(counts(cluster, 3, "message refresh 1\n") == Heard{1, 1, 1});
   // A message that is none leaves the worker alive, and says what is wrong.
   CHECK(ask(port, "/send/0/0/bad/{\"a\":}")
             .starts_with("-1 clusterd: the message \"bad\" is no JSON"));
@@ -102,7 +102,7 @@ TEST_CASE("a message reaches whom it is for, once") {
 
 TEST_CASE("everybody hears that the cluster is ready, and a replacement too") {
   Cluster cluster({.workers = 2, .command = {messages_worker()}});
-  CHECK(eventually([&] { return counts(cluster, 2, "event cluster-ready") == Counts{1, 1}; }, 5s));
+  CHECK(eventually([&] { return counts(cluster, 2, "event cluster-ready") == Heard{1, 1}; }, 5s));
   const auto before = cluster.workers();
   ::kill(before[0], SIGKILL);
   REQUIRE(eventually(
@@ -111,7 +111,7 @@ TEST_CASE("everybody hears that the cluster is ready, and a replacement too") {
         return now.size() == 2 && now[0] != before[0];
       },
       10s));
-  CHECK(eventually([&] { return counts(cluster, 2, "event cluster-ready") == Counts{1, 1}; }, 5s));
+  CHECK(eventually([&] { return counts(cluster, 2, "event cluster-ready") == Heard{1, 1}; }, 5s));
 }
 
 TEST_CASE("a worker that handles nothing costs its peers no message and the master no memory") {
@@ -130,7 +130,7 @@ TEST_CASE("a worker that handles nothing costs its peers no message and the mast
     for (int i = 0; i < 2; ++i) two.push_back(count(ask(port, "/news"), line));
     return two;
   };
-  CHECK(eventually([&] { return heard("message flood (long)\n") == Counts{queued, queued}; }, 10s));
+  CHECK(eventually([&] { return heard("message flood (long)\n") == Heard{queued, queued}; }, 10s));
   const auto missed = [&](int which) {
     std::size_t sum = 0;
     const std::string news = ask(port, "/news");

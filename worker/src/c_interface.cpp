@@ -204,6 +204,15 @@ int clusterd_worker_dispatch(clusterd_worker* worker, int timeout_ms) {
   });
 }
 
+int clusterd_worker_watch(clusterd_worker* worker, int fd, clusterd_call_fn callback, void* user) {
+  return guarded(-1, [&] {
+    worker->worker.watch(fd, [=] { callback(user); });
+    return 0;
+  });
+}
+
+void clusterd_worker_unwatch(clusterd_worker* worker, int fd) { worker->worker.unwatch(fd); }
+
 int clusterd_worker_finished(const clusterd_worker* worker) {
   return worker->worker.finished() ? 1 : 0;
 }

@@ -104,7 +104,7 @@ void WorkerState::read_offers(bool wanted) {
 
 ListenerState* WorkerState::by_index(std::uint32_t index) {
   for (const auto& listener : listeners) {
-    if (!listener->socket && listener->index == index) return listener.get();
+    if (listener->index == index) return listener.get();
   }
   return nullptr;
 }

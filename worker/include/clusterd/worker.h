@@ -9,8 +9,11 @@
  *     clusterd_worker_ready(worker);
  *     return clusterd_worker_run(worker);
  *
- * In a loop of one's own: poll clusterd_worker_fd() for reading, call clusterd_worker_dispatch(),
- * leave when clusterd_worker_finished().
+ * With a loop of one's own, either this one goes around it (clusterd_worker_watch() its epoll set),
+ * or it goes around this one: poll clusterd_worker_fd() for reading, call
+ * clusterd_worker_dispatch(), leave when clusterd_worker_finished(). In accept race the first is
+ * better: the kernel wakes one process a connection only if each waits in the very epoll set that
+ * the listener is in.
  *
  * Threads: all functions of one worker are called from the thread that runs it, and it calls its
  * callbacks there. Any thread may call clusterd_worker_send(), _post(), _count_request(),
@@ -144,6 +147,13 @@ int clusterd_worker_fd(const clusterd_worker* worker);
 
 /* Handles what there is, or waits up to `timeout_ms` (-1 = for ever) for it. 0, or -1. */
 int clusterd_worker_dispatch(clusterd_worker* worker, int timeout_ms);
+
+/* clusterd_worker_run() and _dispatch() also call `callback` while `fd`, which can be an epoll set,
+ * is readable. 0, or -1. */
+int clusterd_worker_watch(clusterd_worker* worker, int fd, clusterd_call_fn callback, void* user);
+
+/* Before `fd` is closed. */
+void clusterd_worker_unwatch(clusterd_worker* worker, int fd);
 
 /* 1 when it is time to leave: drained, with no connection open; or the master is gone, and the time
  * to finish is over. */

@@ -195,7 +195,9 @@ class Worker {
   /// Handles events until it is time to leave. 0, for main to return.
   int run();
 
-  // For a loop of one's own: poll fd() for reading, call dispatch(), leave when finished().
+  // With a loop of one's own: watch() its pollable descriptor, and run(); or poll fd() for reading,
+  // call dispatch(), and leave when finished(). In accept race the first is better: the kernel
+  // wakes one process a connection only if each waits in the very epoll set the listener is in.
 
   [[nodiscard]] int fd() const;
   /// Handles what there is without waiting, or waits up to `timeout_ms` (-1 = for ever) for it.
