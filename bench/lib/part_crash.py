@@ -24,7 +24,9 @@ def crash(settings, progress):
         "Crash",
         "`kill -9` of each of 4 workers once, one after another: milliseconds until its "
         "replacement exists, and until it has answered a client that asks four times at once every "
-        f"half of a millisecond. `never` counts those that did not answer within {PATIENCE} s.",
+        "half of a millisecond, which takes CPU from both. `never` counts those that did not answer "
+        f"within {PATIENCE} s. `ready` is of other kills, without a client: until the server itself "
+        "says that the replacement is ready, if it says so.",
     )
     servers = kinds.one_a_kind(FEW, settings.without)
 
@@ -37,29 +39,52 @@ def crash(settings, progress):
     bars = Bars("crash", "kill -9 of a worker to the replacement's first answer, ms", log=True)
     rows = []
     for server in servers:
-        kills = [kill for round_of in results[server.label] for kill in round_of]
+        kills = [kill for round_of in results[server.label] for kill in round_of[0]]
+        told = [ready for round_of in results[server.label] for ready in round_of[1]]
+        ready = spread(told) if told else None
         forked = spread([kill[0] for kill in kills])
         answered = spread([kill[1] for kill in kills])
-        outcome.facts["crash"][server.label] = [kill[1] for kill in kills]
+        outcome.facts["crash"][server.label] = told
         bars.add(server, answered)
         rows.append(
             [
                 server.label,
                 number(len(kills)),
                 number(forked.median if forked else None, 2),
+                number(ready.median if ready else None, 2),
+                around(ready),
                 number(answered.median if answered else None, 2),
                 around(answered),
                 number(sum(1 for kill in kills if kill[1] is None)),
             ]
         )
-    columns = ("server", "kills", "forked", "answering", "quartiles", "never")
+    columns = (
+        "server", "kills", "forked", "ready", "quartiles", "answering", "quartiles", "never"
+    )
     outcome.tables.append(Table("ms", columns, rows))
     outcome.plots.append(bars)
     return outcome
 
 
 def _kill_each(server):
-    """[(ms to the fork, ms to the answer)] for each worker of a freshly started server."""
+    """([(ms to the fork, ms to the answer)], [ms to ready]), each for every worker of a freshly
+    started server."""
+    return _kill_with_client(server), _kill_alone(server) if server.ready_word else []
+
+
+def _kill_alone(server):
+    found = []
+    with running([server]):
+        for dead, victim in enumerate(server.worker_pids(), start=1):
+            time.sleep(0.1)
+            killed = time.monotonic()
+            os.kill(victim, signal.SIGKILL)
+            _, ready = server.output.wait(server.ready_word, count=server.workers + dead)
+            found.append((ready - killed) * 1000)
+    return found
+
+
+def _kill_with_client(server):
     found = []
     with running([server]):
         for victim in server.worker_pids():

@@ -64,6 +64,7 @@ class Server:
     peer = ""  # what --without calls it
     modes = ("short", "keepalive", "held")
     stop_signal = signal.SIGTERM
+    ready_word = None  # what a line says of each worker that is ready, if there is such a line
 
     def __init__(self, workers):
         self.workers = workers
