@@ -35,15 +35,25 @@ struct Window {
   return static_cast<std::int32_t>(a - b) < 0;
 }
 
+/// What the master asks for on the page before it sleeps with copies of offered connections in
+/// hand. Whoever does it clears the word, and then writes the eventfd. Under load the master does
+/// not sleep, and nobody writes.
+namespace wake {
+inline constexpr std::uint32_t kNever = 0;
+/// By the next take: others wait for the room that it makes.
+inline constexpr std::uint32_t kAtTake = 1;
+/// By the next connection that is taken and leaves the library's hands. Who closes it then may not
+/// shut it down before, and the master's copy would hold back the end. One that the library closes
+/// has been shut down: the master closes its copy in its own time.
+inline constexpr std::uint32_t kAtDetach = 2;
+}  // namespace wake
+
 /// The shared page. The master believes nothing that it reads here: see OfferLedger::claim. Each
 /// group of fields that one side writes often has a cache line of its own.
 struct Page {
   alignas(64) std::atomic<std::uint64_t> window;
 
-  /// Set by the master before it sleeps with copies of offered connections in hand; the worker
-  /// that then takes or drops one clears it and writes the eventfd. A kept copy holds back FIN, so
-  /// the master must not sleep through a take; under load it does not sleep, and nobody writes.
-  alignas(64) std::atomic<std::uint32_t> want_wake;
+  alignas(64) std::atomic<std::uint32_t> want_wake;  ///< see wake; dropping counts as either
   /// Set by the master while the worker holds as many connections as it may: the next one that it
   /// closes clears this and writes the eventfd.
   std::atomic<std::uint32_t> want_room;

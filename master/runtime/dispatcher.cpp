@@ -45,6 +45,7 @@ Dispatcher::Dispatcher(boost::asio::io_context& io, Options options, Events even
       epoll_(io, ::epoll_create1(EPOLL_CLOEXEC)),
       stall_timer_(io),
       retry_timer_(io),
+      copies_timer_(io),
       pause_timer_(io),
       queue_timer_(io),
       balancer_(options.max_connections) {
@@ -81,7 +82,7 @@ void Dispatcher::turn() {
   const TimePoint now = Clock::now();
   bool again = false;
   for (Member* member : by_seat_) {
-    if (member != nullptr) member->lane.want_wake(false);
+    if (member != nullptr) member->lane.want_wake(handoff::wake::kNever);
   }
   collect(now);
   place_waiting(now);
@@ -239,9 +240,21 @@ void Dispatcher::end_the_leaving() {
   }
 }
 
+/// Whether somebody waits for the room that a take makes.
+bool Dispatcher::needs_room() const {
+  return !waiting_.empty() ||
+         std::any_of(handing_out_.begin(), handing_out_.end(), [this](core::ListenerIndex index) {
+           const Source& source = sources_[index];
+           return source.listener->is_open() && !source.paused && balancer_.served(index) &&
+                  !may_accept(index);
+         });
+}
+
 /// True if another turn is needed at once.
 bool Dispatcher::ask_for_wake(TimePoint now) {
+  const std::uint32_t when = needs_room() ? handoff::wake::kAtTake : handoff::wake::kAtDetach;
   bool took = false;
+  bool copies_out = false;
   bool found_room = false;
   for (Member* member : by_seat_) {
     if (member == nullptr) continue;
@@ -252,11 +265,13 @@ bool Dispatcher::ask_for_wake(TimePoint now) {
     }
     const bool revoked = ledger(*member).state() == core::OfferLedger::State::revoked;
     if (ledger(*member).pending() == 0 && !revoked) continue;
-    member->lane.want_wake(true);
+    member->lane.want_wake(when);
     // One that took between the last look and the request saw no request: look once more.
     if (collect_one(*member, now)) took = true;
     if (revoked) check_dropped(*member, now);
+    if (ledger(*member).pending() > 0) copies_out = true;
   }
+  if (copies_out) look_again_later();
   return found_room || (took && !waiting_.empty());
 }
 

@@ -64,6 +64,7 @@ class Dispatcher {
   /// are asked to leave now, get what was taken before they are told of the end.
   void stop_accepting();
 
+  void refresh() { turn(); }  ///< sees what the workers took: what follows is of now
   struct LaneStatus {
     std::uint32_t active = 0;
     std::uint32_t pending = 0;
@@ -104,6 +105,7 @@ class Dispatcher {
   void send_all(TimePoint now);
   void end_the_leaving();
   [[nodiscard]] bool ask_for_wake(TimePoint now);
+  [[nodiscard]] bool needs_room() const;
   void arm_listeners();
   void arm(Source& source, core::ListenerIndex index, bool wanted);
 
@@ -113,6 +115,7 @@ class Dispatcher {
   void take_back(Member& member, TimePoint now);
   void break_off(Member& member, std::string how);
   void retry_soon();
+  void look_again_later();
   void watch_queues();
   void check_queue(core::ListenerIndex index, TimePoint now);
   [[nodiscard]] bool queue_grows_old(core::ListenerIndex index) const;
@@ -126,10 +129,12 @@ class Dispatcher {
   boost::asio::posix::stream_descriptor epoll_;  ///< listeners and eventfds, as one descriptor
   boost::asio::steady_timer stall_timer_;
   boost::asio::steady_timer retry_timer_;
+  boost::asio::steady_timer copies_timer_;
   boost::asio::steady_timer pause_timer_;
   boost::asio::steady_timer queue_timer_;
   bool stall_timer_runs_ = false;
   bool retry_timer_runs_ = false;
+  bool copies_timer_runs_ = false;
   bool pause_timer_runs_ = false;
   bool queue_timer_runs_ = false;
   bool turn_posted_ = false;

@@ -11,6 +11,9 @@ namespace clusterd::runtime {
 namespace {
 
 constexpr auto kRetry = std::chrono::milliseconds(5);
+/// For how long a copy of a connection that was taken may stay open when nothing else happens. It
+/// costs a descriptor, no client.
+constexpr auto kCopiesStay = std::chrono::milliseconds(50);
 constexpr Duration kShortestLook = std::chrono::milliseconds(10);
 
 /// The client sees a reset, not an answer without a word in it.
@@ -20,6 +23,17 @@ void reset_on_close(int fd) {
 }
 
 }  // namespace
+
+void Dispatcher::look_again_later() {
+  if (copies_timer_runs_) return;
+  copies_timer_runs_ = true;
+  copies_timer_.expires_after(kCopiesStay);
+  copies_timer_.async_wait([this](boost::system::error_code error) {
+    if (error) return;
+    copies_timer_runs_ = false;
+    turn();
+  });
+}
 
 void Dispatcher::watch_stalls() {
   if (stall_timer_runs_ || options_.stall_timeout == Duration::zero()) return;

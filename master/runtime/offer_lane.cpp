@@ -132,10 +132,10 @@ void OfferLane::reopen(const core::OfferLedger& ledger) {
 
 void OfferLane::end() { ::shutdown(connections_.get(), SHUT_WR); }
 
-void OfferLane::want_wake(bool wanted) {
-  if (!wanted && !wake_wanted_) return;
-  wake_wanted_ = wanted;
-  page_->want_wake.store(wanted ? 1 : 0);
+void OfferLane::want_wake(std::uint32_t when) {
+  if (when == handoff::wake::kNever && wake_wanted_ == handoff::wake::kNever) return;
+  wake_wanted_ = when;
+  page_->want_wake.store(when);
 }
 
 }  // namespace clusterd::runtime

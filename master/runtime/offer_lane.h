@@ -64,8 +64,8 @@ class OfferLane {
   /// In band, behind the last offer: there will be no more.
   void end();
 
-  /// Asks to be woken by the next take (true), or says that the master is awake (false).
-  void want_wake(bool wanted);
+  /// What is to wake the master (handoff::wake); kNever while it is awake.
+  void want_wake(std::uint32_t when);
 
   /// Asks to be woken when the worker closes a connection.
   void want_room() { page_->want_room.store(1); }
@@ -91,7 +91,7 @@ class OfferLane {
   WorkerEnds worker_ends_;
   boost::circular_buffer<Accepted> copies_;  ///< oldest first; the last `unsent_` are not sent yet
   std::size_t unsent_ = 0;
-  bool wake_wanted_ = false;
+  std::uint32_t wake_wanted_ = handoff::wake::kNever;
 };
 
 }  // namespace clusterd::runtime

@@ -259,6 +259,7 @@ void Supervisor::keep_log_flowing() {
 std::optional<std::string> Supervisor::answer(const std::string& verb, const CheckedJson& request) {
   JsonWriter json;
   if (verb == "status") {
+    dispatcher_.refresh();
     StatusSource source{settings_, cluster_,    dispatcher_, listeners_,
                         {},        started_at_, Clock::now()};
     for (const auto& [id, child] : children_) source.pids[id] = child->process.pid();

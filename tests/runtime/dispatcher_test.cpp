@@ -60,7 +60,8 @@ class Worker {
   [[nodiscard]] OfferQueue& queue() { return *queue_; }
 
   /// Reads all messages and takes up to `most` connections, each of which it closes.
-  Numbers take(std::size_t most = 1000) {
+  /// With `tell`, as a program does that closes without a shutdown.
+  Numbers take(std::size_t most = 1000, bool tell = true) {
     OfferQueue::Received received = queue_->receive();
     while (received == OfferQueue::Received::offers) received = queue_->receive();
     ended_ = received == OfferQueue::Received::ended;
@@ -68,6 +69,7 @@ class Worker {
     while (taken.size() < most && queue_->front()) {
       const auto offered = queue_->take();
       REQUIRE(offered.has_value());
+      if (tell) tally_->notify_master();
       std::uint32_t number = 0;
       REQUIRE(eventually(
           [&] {
@@ -150,8 +152,7 @@ struct Bench {
     connect(first, count, index);
     settle();
   }
-  template <typename Fact>
-  bool comes(Fact&& fact) {
+  bool comes(auto&& fact) {
     return eventually(
         [&] {
           settle();
@@ -274,6 +275,25 @@ TEST_CASE("a client sees its end at once though the master sleeps") {
     CHECK(bench.client_is_served(number));
   }
   CHECK(bench.dispatcher->status(worker.child()).taken == 3);
+}
+
+TEST_CASE("the copy of a connection that was taken goes soon, though nobody says so") {
+  Bench bench;
+  Worker& worker = bench.enter(1);
+  bench.offer(1, 3);
+  CHECK(worker.take(1000, false) == Numbers{1, 2, 3});
+  bench.settle();
+  CHECK_FALSE(bench.client_is_served(3));
+  CHECK(bench.comes([&] { return bench.all_served(); }));
+}
+
+TEST_CASE("one that waits for room hears of a take at once") {
+  Bench bench({.window = 2});
+  Worker& worker = bench.enter(1);
+  bench.offer(1, 4);
+  CHECK(worker.take(1, false) == Numbers{1});
+  bench.settle();  // no timer has run out
+  CHECK(worker.take(1000, false) == Numbers{2, 3});
 }
 
 TEST_CASE("what a dead worker had not taken goes to the others") {

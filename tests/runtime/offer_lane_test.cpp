@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <clusterd/worker.hpp>
 #include <deque>
 #include <fcntl.h>
 #include <map>
@@ -20,6 +21,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -351,15 +353,32 @@ TEST_CASE("the master is woken by a take only if it asked to be, and once") {
   both.receive();
   both.take(1);
   CHECK_FALSE(both.master_was_woken());
-  both.lane.want_wake(true);
+  both.lane.want_wake(handoff::wake::kAtTake);
   CHECK_FALSE(both.master_was_woken());
   both.take(2);
   CHECK(both.master_was_woken());
-  CHECK(both.lane.page().want_wake.load() == 0);
-  both.lane.want_wake(true);
-  both.lane.want_wake(false);
+  CHECK(both.lane.page().want_wake.load() == handoff::wake::kNever);
+  both.lane.want_wake(handoff::wake::kAtTake);
+  both.lane.want_wake(handoff::wake::kNever);
   both.take(1);
   CHECK_FALSE(both.master_was_woken());
+}
+
+TEST_CASE("a master that only waits to close its copies is woken by what leaves the library") {
+  Both both;
+  both.offer(0, 2);
+  both.receive();
+  both.lane.want_wake(handoff::wake::kAtDetach);
+  both.take(2);
+  CHECK_FALSE(both.master_was_woken());
+  Connection closed(::dup(0), Peer{}, Hold(both.tally));
+  closed.close();
+  CHECK_FALSE(both.master_was_woken());
+  Connection connection(::dup(0), Peer{}, Hold(both.tally));
+  const Connection::Detached detached = connection.detach();
+  ::close(detached.fd);
+  CHECK(both.master_was_woken());
+  CHECK(both.lane.page().want_wake.load() == handoff::wake::kNever);
 }
 
 TEST_CASE("the master is woken when what it revoked is thrown away") {
@@ -367,7 +386,7 @@ TEST_CASE("the master is woken when what it revoked is thrown away") {
   both.offer(0, 2);
   both.receive();
   both.take_back();
-  both.lane.want_wake(true);
+  both.lane.want_wake(handoff::wake::kAtDetach);
   CHECK(both.take().empty());
   CHECK(both.master_was_woken());
   CHECK(both.reopens());

@@ -53,6 +53,7 @@ void Connection::close() noexcept {
 }
 
 Connection::Detached Connection::detach() noexcept {
+  if (hold_.tally_) hold_.tally_->notify_master();
   return {std::exchange(fd_, -1), std::exchange(hold_, Hold())};
 }
 

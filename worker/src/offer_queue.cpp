@@ -4,7 +4,6 @@
 
 #include <span>
 #include <stdexcept>
-#include <sys/eventfd.h>
 
 namespace clusterd::detail {
 
@@ -62,7 +61,7 @@ std::optional<Offered> OfferQueue::take() {
   }
   Offered taken = std::move(queue_.front());
   queue_.pop_front();
-  notify_master();
+  if (tally_->page->want_wake.load() == handoff::wake::kAtTake) tally_->notify_master();
   return taken;
 }
 
@@ -82,14 +81,7 @@ void OfferQueue::drop_front() {
 void OfferQueue::publish_dropped() {
   dropped_some_ = false;
   tally_->page->dropped.store(next_sequence_);
-  notify_master();
-}
-
-/// The page first, then this look: the master sets the flag first, then looks at the page. So one
-/// of the two always sees the other.
-void OfferQueue::notify_master() {
-  if (tally_->page->want_wake.load() == 0) return;
-  if (tally_->page->want_wake.exchange(0) != 0) ::eventfd_write(tally_->wake_master.get(), 1);
+  tally_->notify_master();
 }
 
 }  // namespace clusterd::detail

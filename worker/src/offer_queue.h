@@ -51,7 +51,6 @@ class OfferQueue {
   [[nodiscard]] handoff::Window window() const;
   void drop_front();
   void publish_dropped();
-  void notify_master();
 
   UniqueFd socket_;
   std::shared_ptr<Tally> tally_;

@@ -44,4 +44,11 @@ void Tally::closed() {
   }
 }
 
+void Tally::notify_master() {
+  if (page->want_wake.load() == handoff::wake::kNever) return;
+  if (page->want_wake.exchange(handoff::wake::kNever) != handoff::wake::kNever) {
+    ::eventfd_write(wake_master.get(), 1);
+  }
+}
+
 }  // namespace clusterd::detail

@@ -26,6 +26,10 @@ struct Tally {
   void opened() { page->active.fetch_add(1, std::memory_order_relaxed); }
   void closed();
 
+  /// Wakes the master if it asked to be. The page is written first, and then this looks; the master
+  /// asks first, and then looks at the page: so one of the two always sees the other.
+  void notify_master();
+
   handoff::Page* page = nullptr;
   UniqueFd changed;      ///< eventfd: the last connection closed while draining, or there is room
   UniqueFd wake_master;  ///< the master's eventfd; empty without one

@@ -72,6 +72,8 @@ class Hold {
   ~Hold();
 
  private:
+  friend class Connection;
+
   std::shared_ptr<detail::Tally> tally_;
 };
 
