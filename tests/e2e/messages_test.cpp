@@ -56,6 +56,12 @@ std::vector<std::size_t> counts(Cluster& cluster, unsigned workers, const std::s
 
 using Heard = std::vector<std::size_t>;
 
+/// `connection` is keep-alive or close. Each request makes the worker send a message to all.
+Finished load_for_a_second(Cluster& cluster, const std::string& connection) {
+  return run({"wrk", "-t1", "-c32", "-d1", "-H", "Connection: " + connection,
+              "http://127.0.0.1:" + std::to_string(cluster.port()) + "/tell"});
+}
+
 }  // namespace
 
 TEST_CASE("a message reaches whom it is for, once") {
@@ -189,9 +195,7 @@ TEST_CASE("threads-worker serves, sends and drains on all its threads") {
     CAPTURE(policy);
     Cluster cluster({.workers = 2, .policy = policy, .command = {threads_worker()}});
     for (const char* connection : {"keep-alive", "close"}) {
-      const Finished wrk =
-          run({"wrk", "-t1", "-c32", "-d1", "-H", std::string("Connection: ") + connection,
-               "http://127.0.0.1:" + std::to_string(cluster.port()) + "/tell"});
+      const Finished wrk = load_for_a_second(cluster, connection);
       CAPTURE(wrk.out);
       CHECK(wrk.code == 0);
       CHECK(wrk.out.find("Socket errors") == std::string::npos);
@@ -206,5 +210,35 @@ TEST_CASE("threads-worker serves, sends and drains on all its threads") {
     CAPTURE(cluster.log());
     CHECK(cluster.log().find("sending TERM") == std::string::npos);
     CHECK(cluster.log().find("Sanitizer") == std::string::npos);
+  }
+}
+
+TEST_CASE("ThreadSanitizer finds nothing in threads-worker and the worker library") {
+  if (threads_worker_tsan().empty()) {
+    MESSAGE("this build has other sanitizers");
+    return;
+  }
+  std::vector<std::string> command{threads_worker_tsan()};
+  // It wants its shadow memory where address randomisation can have put something else. setarch
+  // makes way for the program that it starts, so the worker's pid stays.
+  const std::vector<std::string> setarch{"/usr/bin/setarch", "-R"};
+  if (run({setarch[0], setarch[1], "/bin/true"}).code == 0) {
+    command.insert(command.begin(), setarch.begin(), setarch.end());
+  }
+  for (const std::string policy : {"round-robin", "accept-race"}) {
+    CAPTURE(policy);
+    Cluster cluster({.workers = 2, .policy = policy, .command = command});
+    for (const char* connection : {"keep-alive", "close"}) {
+      const Finished wrk = load_for_a_second(cluster, connection);
+      CAPTURE(wrk.out);
+      CHECK(wrk.code == 0);
+    }
+    CHECK(std::stoi(ask(cluster.port(), "/heard")) > 0);
+    CHECK(cluster.verb({"stop"}).code == 0);
+    const std::string log = cluster.log();
+    CAPTURE(log);
+    CHECK(log.find("ThreadSanitizer") == std::string::npos);
+    CHECK(count(log, "exited with code 0") >= 2);
+    CHECK(count(log, "exited with") == count(log, "exited with code 0"));
   }
 }

@@ -1,6 +1,7 @@
 #include "master/os/listener.h"
 
 #include "tests/support/eventually.h"
+#include "tests/support/temp_dir.h"
 
 #include <doctest/doctest.h>
 
@@ -9,6 +10,7 @@
 #include <poll.h>
 #include <string>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <vector>
 
 namespace clusterd::os {
@@ -44,6 +46,44 @@ UniqueFd accept_from(const Listener& listener) {
       },
       10s));
   return fd;
+}
+
+/// Has sent its SYN.
+UniqueFd begin_to_connect(const Address& address) {
+  UniqueFd fd(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (::connect(fd.get(), address.data(), address.size()) < 0) REQUIRE(errno == EINPROGRESS);
+  return fd;
+}
+
+/// Whether it is known within `most` what became of a connect.
+bool has_ended(const UniqueFd& fd, std::chrono::milliseconds most) {
+  pollfd ends{fd.get(), POLLOUT, 0};
+  return ::poll(&ends, 1, static_cast<int>(most.count())) == 1;
+}
+
+int error_of(const UniqueFd& fd) {
+  int error = 0;
+  socklen_t length = sizeof error;
+  REQUIRE(::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &length) == 0);
+  return error;
+}
+
+/// What one end says arrives at the other.
+void check_talk(const UniqueFd& from, const UniqueFd& to) {
+  char heard = 0;
+  CHECK(::send(from.get(), "x", 1, MSG_NOSIGNAL) == 1);
+  CHECK(::recv(to.get(), &heard, 1, 0) == 1);
+  CHECK(heard == 'x');
+}
+
+/// Connects by a path; 0 or errno.
+int connect_by_path(UniqueFd& fd, const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  fd = UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto* plain = reinterpret_cast<const sockaddr*>(&address);
+  return ::connect(fd.get(), plain, sizeof address) < 0 ? errno : 0;
 }
 
 bool has_ipv6() {
@@ -125,6 +165,58 @@ TEST_CASE("a closed listener has nobody waiting and refuses connections") {
   listener.close();
   CHECK(listener.waiting() == 0);
   CHECK(connect_to(listener.address()).get() < 0);
+}
+
+TEST_CASE("a listener that refuses the new keeps who is in its queue, and lets nobody in") {
+  std::vector<std::string> hosts{"127.0.0.1"};
+  if (has_ipv6()) hosts.insert(hosts.end(), "[::1]");
+  for (const std::string& host : hosts) {
+    CAPTURE(host);
+    Listener listener = open(host + ":0");
+    const UniqueFd early = connect_to(listener.address());
+    REQUIRE(early);
+    REQUIRE(eventually([&] { return listener.waiting() == 1; }, 10s));
+    listener.refuse_new();
+    const UniqueFd late = begin_to_connect(listener.address());
+    CHECK_FALSE(has_ended(late, 200ms));
+    CHECK(listener.waiting() == 1);
+    check_talk(early, accept_from(listener));
+    CHECK(::accept4(listener.fd(), nullptr, nullptr, SOCK_CLOEXEC) == -1);
+    CHECK(errno == EAGAIN);
+    // When it tries again, a second after the first time, there is no listener.
+    listener.close();
+    REQUIRE(has_ended(late, 10s));
+    CHECK(error_of(late) == ECONNREFUSED);
+  }
+}
+
+TEST_CASE("who was in the queue is served when the listener has refused the new and is closed") {
+  Listener listener = open("127.0.0.1:0");
+  const UniqueFd client = connect_to(listener.address());
+  REQUIRE(client);
+  listener.refuse_new();
+  const UniqueFd server = accept_from(listener);
+  listener.close();
+  check_talk(client, server);
+  check_talk(server, client);
+}
+
+TEST_CASE("a Unix socket that refuses the new keeps its queue, and its path is gone") {
+  const test::TempDir dir;
+  ListenerSpec spec;
+  spec.kind = ListenerSpec::Kind::unix_socket;
+  spec.at_path.path = dir.path("s.sock");
+  auto listener = Listener::open(spec);
+  REQUIRE(listener.has_value());
+  UniqueFd early;
+  REQUIRE(connect_by_path(early, spec.at_path.path) == 0);
+  listener->refuse_new();
+  UniqueFd late;
+  CHECK(connect_by_path(late, spec.at_path.path) == ENOENT);
+  const UniqueFd server = accept_from(*listener);
+  listener->close();
+  check_talk(early, server);
+  check_talk(server, early);
 }
 
 TEST_CASE("a listener neither blocks nor is inherited") {

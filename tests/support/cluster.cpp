@@ -30,6 +30,13 @@ std::string http_worker() { return CLUSTERD_TEST_HTTP_WORKER; }
 std::string echo_worker() { return CLUSTERD_TEST_ECHO_WORKER; }
 std::string epoll_worker() { return CLUSTERD_TEST_EPOLL_WORKER; }
 std::string threads_worker() { return CLUSTERD_TEST_THREADS_WORKER; }
+std::string threads_worker_tsan() {
+#ifdef CLUSTERD_TEST_THREADS_WORKER_TSAN
+  return CLUSTERD_TEST_THREADS_WORKER_TSAN;
+#else
+  return "";
+#endif
+}
 std::string messages_worker() { return CLUSTERD_TEST_MESSAGES_WORKER; }
 std::string fixture_worker() { return CLUSTERD_TEST_FIXTURE_WORKER; }
 

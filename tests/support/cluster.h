@@ -20,6 +20,8 @@ namespace clusterd::test {
 [[nodiscard]] std::string echo_worker();
 [[nodiscard]] std::string epoll_worker();
 [[nodiscard]] std::string threads_worker();
+/// Made with ThreadSanitizer; "" in a build that has other sanitizers.
+[[nodiscard]] std::string threads_worker_tsan();
 [[nodiscard]] std::string messages_worker();
 [[nodiscard]] std::string fixture_worker();
 
