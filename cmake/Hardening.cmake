@@ -6,9 +6,7 @@ if(CLUSTERD_SANITIZE)
   target_compile_options(clusterd_hardening INTERFACE
     -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
     # Its check makes a pipe, and takes a process that has no descriptor left for a broken one.
-    -fno-sanitize=vptr
-    # The instrumentation hides initialisations from the optimiser; the release build warns.
-    -Wno-maybe-uninitialized)
+    -fno-sanitize=vptr)
   target_link_options(clusterd_hardening INTERFACE -fsanitize=address,undefined)
   target_compile_definitions(clusterd_hardening INTERFACE _GLIBCXX_ASSERTIONS)
 else()
