@@ -7,6 +7,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -59,7 +60,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
 
   using Message = std::shared_ptr<const std::string>;
   /// How a write ended: all that it was to send is sent, or it has to wait, or the peer is gone.
-  enum class Wrote { all, wait, gone };
+  enum class Wrote : std::uint8_t { all, wait, gone };
 
   void wait_readable();
   void wait_writable();

@@ -240,29 +240,15 @@ void Dispatcher::end_the_leaving() {
   }
 }
 
-/// Whether somebody waits for the room that a take makes.
-bool Dispatcher::needs_room() const {
-  return !waiting_.empty() ||
-         std::any_of(handing_out_.begin(), handing_out_.end(), [this](core::ListenerIndex index) {
-           const Source& source = sources_[index];
-           return source.listener->is_open() && !source.paused && balancer_.served(index) &&
-                  !may_accept(index);
-         });
-}
-
 /// True if another turn is needed at once.
 bool Dispatcher::ask_for_wake(TimePoint now) {
   const std::uint32_t when = needs_room() ? handoff::wake::kAtTake : handoff::wake::kAtDetach;
   bool took = false;
-  bool copies_out = false;
   bool found_room = false;
+  bool copies_out = false;
   for (Member* member : by_seat_) {
     if (member == nullptr) continue;
-    if (balancer_.at_limit(*member->seat)) {
-      member->lane.want_room();
-      balancer_.claim_active(*member->seat, member->lane.page().active.load());
-      if (!balancer_.at_limit(*member->seat)) found_room = true;
-    }
+    if (asked_for_room(*member)) found_room = true;
     const bool revoked = ledger(*member).state() == core::OfferLedger::State::revoked;
     if (ledger(*member).pending() == 0 && !revoked) continue;
     member->lane.want_wake(when);
@@ -273,6 +259,15 @@ bool Dispatcher::ask_for_wake(TimePoint now) {
   }
   if (copies_out) look_again_later();
   return found_room || (took && !waiting_.empty());
+}
+
+/// Asks one that holds as many connections as it may to say when it holds fewer. True if it does
+/// already.
+bool Dispatcher::asked_for_room(Member& member) {
+  if (!balancer_.at_limit(*member.seat)) return false;
+  member.lane.want_room();
+  balancer_.claim_active(*member.seat, member.lane.page().active.load());
+  return !balancer_.at_limit(*member.seat);
 }
 
 void Dispatcher::arm_listeners() {

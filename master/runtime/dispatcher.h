@@ -74,9 +74,7 @@ class Dispatcher {
   [[nodiscard]] LaneStatus status(ChildId child) const;
   [[nodiscard]] std::uint64_t accepted(core::ListenerIndex listener) const;
   /// Connections reset since they waited for longer than queue_timeout.
-  [[nodiscard]] std::uint64_t expired(core::ListenerIndex listener) const {
-    return sources_[listener].expired;
-  }
+  [[nodiscard]] std::uint64_t expired(core::ListenerIndex listener) const;
   /// Accepted connections that wait in the master for a worker.
   [[nodiscard]] std::uint32_t waiting(core::ListenerIndex listener) const;
 
@@ -105,7 +103,7 @@ class Dispatcher {
   void send_all(TimePoint now);
   void end_the_leaving();
   [[nodiscard]] bool ask_for_wake(TimePoint now);
-  [[nodiscard]] bool needs_room() const;
+  [[nodiscard]] bool asked_for_room(Member& member);
   void arm_listeners();
   void arm(Source& source, core::ListenerIndex index, bool wanted);
 
@@ -115,6 +113,7 @@ class Dispatcher {
   void take_back(Member& member, TimePoint now);
   void break_off(Member& member, std::string how);
   void retry_soon();
+  [[nodiscard]] bool needs_room() const;
   void look_again_later();
   void watch_queues();
   void check_queue(core::ListenerIndex index, TimePoint now);

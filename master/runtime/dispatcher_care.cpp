@@ -24,6 +24,16 @@ void reset_on_close(int fd) {
 
 }  // namespace
 
+/// Whether somebody waits for the room that a take makes.
+bool Dispatcher::needs_room() const {
+  return !waiting_.empty() ||
+         std::any_of(handing_out_.begin(), handing_out_.end(), [this](core::ListenerIndex index) {
+           const Source& source = sources_[index];
+           return source.listener->is_open() && !source.paused && balancer_.served(index) &&
+                  !may_accept(index);
+         });
+}
+
 void Dispatcher::look_again_later() {
   if (copies_timer_runs_) return;
   copies_timer_runs_ = true;

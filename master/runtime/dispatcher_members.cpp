@@ -167,6 +167,10 @@ std::uint64_t Dispatcher::accepted(core::ListenerIndex listener) const {
   return count;
 }
 
+std::uint64_t Dispatcher::expired(core::ListenerIndex listener) const {
+  return sources_[listener].expired;
+}
+
 std::uint32_t Dispatcher::waiting(core::ListenerIndex listener) const {
   return static_cast<std::uint32_t>(
       std::count_if(waiting_.begin(), waiting_.end(),

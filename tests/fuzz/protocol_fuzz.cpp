@@ -8,11 +8,25 @@
 namespace clusterd::fuzz {
 namespace {
 
+std::string encode(const Envelope& envelope) { return seal_envelope(envelope); }
+template <typename Message>
+std::string encode(const Message& message) {
+  return protocol::encode(message);
+}
+
+/// What is said to somebody that this version does not know is not said again.
+template <typename Message>
+bool is_lost(const Message&) {
+  return false;
+}
+bool is_lost(const Envelope& envelope) { return envelope.to.kind == Recipient::Kind::elsewhere; }
+
 template <typename Message>
 void say_again(const Message& message, Result<Message> (*decode)(std::string_view)) {
   const auto say = [&](const auto& said) {
     if constexpr (!std::is_same_v<decltype(said), const protocol::Unknown&>) {
-      const std::string line = protocol::encode(said);
+      if (is_lost(said)) return;
+      const std::string line = encode(said);
       must(line.find('\n') == line.size() - 1, "a message is one line");
       const auto again = decode({line.data(), line.size() - 1});
       must(again.has_value() && *again == message, "a message said again is the same");
@@ -34,6 +48,7 @@ void understand(std::string_view line, Result<Message> (*decode)(std::string_vie
 }  // namespace
 
 void try_input(std::string_view input) {
+  input = input.substr(0, input.find('\n'));  // a line is what is between two of them
   understand(input, &protocol::decode_from_child);
   understand(input, &protocol::decode_from_master);
 }

@@ -27,7 +27,7 @@ struct Pair {
     master.reset(ends[1]);
   }
 
-  std::string hear() const {
+  [[nodiscard]] std::string hear() const {
     std::string text;
     char some[65536];
     for (;;) {

@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/error.h"
 
+#include <cstdint>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -15,7 +16,7 @@ class Outbox {
  public:
   explicit Outbox(int channel) : channel_(channel) {}
 
-  enum class Posted { queued, full, gone };
+  enum class Posted : std::uint8_t { queued, full, gone };
   /// A message, with its newline. It is sent by the next flush().
   [[nodiscard]] Posted post(std::string_view line);
 

@@ -28,7 +28,7 @@ class To {
   /// The worker in this slot: a replacement has its predecessor's.
   static constexpr To slot(std::uint32_t number) { return {Kind::slot, number}; }
 
-  enum class Kind { all, app, agent, random, pid, slot };
+  enum class Kind : std::uint8_t { all, app, agent, random, pid, slot };
   [[nodiscard]] constexpr Kind kind() const { return kind_; }
   [[nodiscard]] constexpr std::int64_t number() const { return number_; }
 
