@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <netinet/in.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <utility>
@@ -53,6 +54,9 @@ void WorkerState::give_out() {
 /// In accept race, and on a socket of our own.
 void WorkerState::on_listening_socket(ListenerState& listener) {
   if (!listener.handler || !listener.socket) return;
+  // In a burst, whoever is running finds the next connection before those that were woken for it
+  // have got a CPU. They go first; with nobody else who could run this is one short call.
+  if (managed) ::sched_yield();
   sockaddr_storage address{};
   socklen_t length = sizeof address;
   const int fd = ::accept4(listener.socket.get(), reinterpret_cast<sockaddr*>(&address), &length,
