@@ -107,6 +107,25 @@ Result<std::vector<os::Listener>> open_listeners(const config::Settings& setting
 
 }  // namespace
 
+namespace {
+
+int end(const core::Outcome& outcome) {
+  using Kind = core::Outcome::Kind;
+  if (outcome.kind == Kind::stopped) log::info("stopped");
+  log::finish();
+  switch (outcome.kind) {
+    case Kind::stopped:
+      return 0;
+    case Kind::never_started:
+      return say("could not start: " + outcome.why, kExitGaveUp);
+    case Kind::gave_up:
+      return say("gave up: " + outcome.why, kExitGaveUp);
+  }
+  return kExitGaveUp;
+}
+
+}  // namespace
+
 int run_start(const config::StartCommand& command) {
   const auto loaded = config::load(command.file, command.sets);
   if (const auto* mistakes = std::get_if<config::Mistakes>(&loaded)) {
@@ -133,10 +152,7 @@ int run_start(const config::StartCommand& command) {
                                    open_files);
     outcome = supervisor.run();
   }
-  const bool stopped = outcome.kind == core::Outcome::Kind::stopped;
-  if (stopped) log::info("stopped");
-  log::finish();
-  return stopped ? 0 : say("could not start: " + outcome.why, kExitGaveUp);
+  return end(outcome);
 }
 
 int run_check(const config::CheckCommand& command) {

@@ -91,6 +91,41 @@ void ChildFsm::on(Step& step, const AskedToDie&) {
   kill(step, "it was asked to die at once");
 }
 
+void ChildFsm::on(Step& step, const CutShort& event) {
+  if (state_ == ChildState::draining) terminate(step, event.why);
+}
+
+void ChildFsm::on(Step& step, const SaidSuicide& event) {
+  switch (state_) {
+    case ChildState::spawned:
+      kill(step, "it said suicide before hello");
+      break;
+    case ChildState::ready:
+      end_connections(step);
+      [[fallthrough]];
+    case ChildState::online:
+      state_ = ChildState::draining;
+      step.actions.emplace_back(Departs{Departs::Cause::suicide, event.reason});
+      wait(step, timeouts_.drain);
+      break;
+    case ChildState::draining:  // it leaves already, and its place is another's
+    case ChildState::lost:
+    case ChildState::terminating:
+    case ChildState::killing:
+    case ChildState::exited:
+      break;
+  }
+}
+
+void ChildFsm::on(Step& step, const Hung& event) {
+  // In every other state a deadline runs, which is as good.
+  if (state_ != ChildState::ready) return;
+  end_connections(step);
+  step.actions.emplace_back(Departs{Departs::Cause::hang, event.how});
+  // ABRT leaves a core where that is wanted. One that is stopped gets it when it goes on.
+  terminate(step, event.how, Signal::abort);
+}
+
 void ChildFsm::on(Step& step, const ChannelEnded&) {
   switch (state_) {
     case ChildState::ready:
@@ -131,7 +166,7 @@ void ChildFsm::on(Step& step, const ChildTimer& event) {
       kill(step, "it closed its channel and lives on");
       break;
     case ChildState::terminating:
-      kill(step, "it did not end within kill_timeout after TERM");
+      kill(step, "it did not end within kill_timeout after a signal");
       break;
     case ChildState::ready:
     case ChildState::killing:
@@ -144,12 +179,12 @@ void ChildFsm::on(Step& step, const ProcessExited& event) {
   if (state_ == ChildState::ready) end_connections(step);
   state_ = ChildState::exited;
   timer_ = {};
-  step.actions.emplace_back(ChildGone{event.status, asked_to_leave_, was_ready_});
+  step.actions.emplace_back(ChildGone{event.status, asked_to_leave_, was_ready_, event.last_words});
 }
 
-void ChildFsm::terminate(Step& step, std::string why) {
+void ChildFsm::terminate(Step& step, std::string why, Signal signal) {
   state_ = ChildState::terminating;
-  step.actions.emplace_back(SendSignal{Signal::terminate, std::move(why)});
+  step.actions.emplace_back(SendSignal{signal, std::move(why)});
   wait(step, timeouts_.kill);
 }
 

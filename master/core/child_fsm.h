@@ -1,12 +1,10 @@
 #pragma once
 
 #include "common/clock.h"
-#include "master/core/exit_status.h"
+#include "master/core/child_events.h"
 
 #include <cstdint>
 #include <string>
-#include <variant>
-#include <vector>
 
 namespace clusterd::core {
 
@@ -24,71 +22,16 @@ enum class ChildState : std::uint8_t {
   ready,        ///< takes connections (worker) or does its work (agent)
   draining,     ///< asked to leave: finishes what it holds, gets nothing new
   lost,         ///< its channel ended while the process lives: it should be exiting by itself
-  terminating,  ///< TERM was sent
+  terminating,  ///< TERM or ABRT was sent
   killing,      ///< KILL was sent
   exited,       ///< reaped; absorbs everything
 };
-
-enum class Signal : std::uint8_t { terminate, kill };
-
-/// A fresh number for each timer, so that one that fires late is told from the one awaited.
-enum class TimerId : std::uint64_t {};
 
 struct ChildTimeouts {
   Duration ready{};
   Duration drain{};
   Duration kill{};
 };
-
-// What can happen to a child.
-struct SaidHello {};
-struct SaidReady {};
-struct AskedToLeave {};
-struct AskedToDie {};
-struct ChannelEnded {};
-struct BrokeProtocol {
-  std::string how;
-};
-struct ChildTimer {
-  TimerId id{};
-};
-struct ProcessExited {
-  ExitStatus status;
-};
-using ChildEvent = std::variant<SaidHello, SaidReady, AskedToLeave, AskedToDie, ChannelEnded,
-                                BrokeProtocol, ChildTimer, ProcessExited>;
-
-// What is to be done about it.
-struct CameOnline {
-  friend bool operator==(const CameOnline&, const CameOnline&) = default;
-};
-struct BecameReady {
-  friend bool operator==(const BecameReady&, const BecameReady&) = default;
-};
-/// No connection goes to it any more, those it has not taken are taken back, and it is told so.
-struct EndConnections {
-  friend bool operator==(const EndConnections&, const EndConnections&) = default;
-};
-struct SendSignal {
-  Signal signal{};
-  std::string why;  ///< for the log: which promise was not kept
-  friend bool operator==(const SendSignal&, const SendSignal&) = default;
-};
-struct SetTimer {
-  TimerId id{};
-  TimePoint at;
-  friend bool operator==(const SetTimer&, const SetTimer&) = default;
-};
-/// Emitted once, last.
-struct ChildGone {
-  ExitStatus status;
-  bool planned = false;    ///< we asked for it
-  bool was_ready = false;  ///< it had been ready at any time
-  friend bool operator==(const ChildGone&, const ChildGone&) = default;
-};
-using ChildAction =
-    std::variant<CameOnline, BecameReady, EndConnections, SendSignal, SetTimer, ChildGone>;
-using ChildActions = std::vector<ChildAction>;
 
 class ChildFsm {
  public:
@@ -104,6 +47,7 @@ class ChildFsm {
   /// When the current state ends by force; meaningless in ready, killing and exited.
   [[nodiscard]] TimePoint deadline() const { return deadline_; }
   [[nodiscard]] bool planned() const { return asked_to_leave_; }
+  [[nodiscard]] bool was_ready() const { return was_ready_; }
 
  private:
   struct Step;
@@ -112,12 +56,15 @@ class ChildFsm {
   void on(Step& step, const SaidReady&);
   void on(Step& step, const AskedToLeave&);
   void on(Step& step, const AskedToDie&);
+  void on(Step& step, const CutShort& event);
+  void on(Step& step, const SaidSuicide& event);
+  void on(Step& step, const Hung& event);
   void on(Step& step, const ChannelEnded&);
-  void on(Step& step, const BrokeProtocol&);
-  void on(Step& step, const ChildTimer&);
-  void on(Step& step, const ProcessExited&);
+  void on(Step& step, const BrokeProtocol& event);
+  void on(Step& step, const ChildTimer& event);
+  void on(Step& step, const ProcessExited& event);
 
-  void terminate(Step& step, std::string why);
+  void terminate(Step& step, std::string why, Signal signal = Signal::terminate);
   void kill(Step& step, std::string why);
   void end_connections(Step& step);
   void wait(Step& step, Duration duration);

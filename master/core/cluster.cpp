@@ -1,4 +1,4 @@
-#include "master/core/cluster.h"
+#include "master/core/cluster_step.h"
 
 #include <algorithm>
 #include <utility>
@@ -6,28 +6,32 @@
 namespace clusterd::core {
 namespace {
 
-/// A slot that loses this many children in a row before the cluster was ever ready ends the start.
-constexpr unsigned kStartAttempts = 3;
+RestartDelay delay_of(const Plan& plan) { return {plan.backoff_first, plan.backoff_max}; }
+
+RestartLimiter limiter_of(const Plan& plan) {
+  return {plan.death_limit != 0 ? plan.death_limit : default_death_limit(plan.workers),
+          plan.death_window};
+}
 
 }  // namespace
 
-struct Cluster::Step {
-  TimePoint now;
-  Actions actions;
-
-  void note(Note note) { actions.emplace_back(std::move(note)); }
-};
-
 Cluster::Cluster(Plan plan)
     : plan_(plan),
-      agent_slot_(plan.restart_delay),
-      slots_(plan.workers, SlotFsm(plan.restart_delay)),
-      starts_(plan.workers, 0),
-      last_exits_(plan.workers) {}
+      agents_{limiter_of(plan)},
+      workers_{limiter_of(plan)},
+      agent_slot_(delay_of(plan)),
+      slots_(plan.workers, SlotFsm(delay_of(plan))),
+      records_(plan.workers),
+      random_(plan.seed) {}
 
 Actions Cluster::step(TimePoint now, const Event& event) {
   Step step{now, {}};
   std::visit([&](const auto& what) { on(step, what); }, event);
+  if (state_ == ClusterState::running) {
+    judge_rollout(step);
+    renew(step);
+    judge_rollout(step);
+  }
   return std::move(step.actions);
 }
 
@@ -49,22 +53,21 @@ void Cluster::on(Step& step, const ChildHappened& event) { drive(step, event.chi
 
 void Cluster::on(Step& step, const TimerFired& event) {
   // A timer is somebody's or, if its owner moved on meanwhile, nobody's. The owners know.
-  std::vector<ChildId> ids;
-  for (const auto& [id, child] : children_) ids.push_back(id);
-  for (const ChildId id : ids) drive(step, id, ChildTimer{event.id});
-  obey(step, Role::agent, {}, agent_slot_.timer_fired(event.id));
-  for (std::uint32_t number = 0; number < slots_.size(); ++number) {
-    obey(step, Role::worker, SlotId{number}, slots_[number].timer_fired(event.id));
+  for (const Role role : {Role::agent, Role::worker}) {
+    for (const ChildId id : all(role)) drive(step, id, ChildTimer{event.id});
+    if (pool_of(role).timer == event.id) probe(step, role);
+    for (const SlotId slot : slots_of(role)) {
+      obey(step, role, slot, slot_of(role, slot).timer_fired(event.id));
+    }
   }
 }
 
 void Cluster::on(Step& step, const StopRequested& event) {
   if (state_ == ClusterState::finished) return;
   if (state_ != ClusterState::stopping) stop(step, Outcome{});
-  if (event.now) {
-    std::vector<ChildId> ids;
-    for (const auto& [id, child] : children_) ids.push_back(id);
-    for (const ChildId id : ids) drive(step, id, AskedToDie{});
+  if (!event.now) return;
+  for (const Role role : {Role::agent, Role::worker}) {
+    for (const ChildId id : all(role)) drive(step, id, AskedToDie{});
   }
 }
 
@@ -79,57 +82,45 @@ void Cluster::translate(Step& step, ChildId id, const ChildActions& actions) {
     if (const auto* timer = std::get_if<SetTimer>(&action)) {
       step.actions.emplace_back(*timer);
     } else if (const auto* signal = std::get_if<SendSignal>(&action)) {
-      children_.at(id).why = signal->why;
-      step.actions.emplace_back(SignalChild{id, signal->signal, signal->why});
+      signalled(step, id, *signal);
     } else if (std::get_if<EndConnections>(&action) != nullptr) {
       step.actions.emplace_back(LeaveRotation{id});
       const Child& child = children_.at(id);
-      if (child.fsm.state() == ChildState::draining) {
-        step.note({Note::Kind::drain, id, child.slot, {}, true, {}, {}});
+      if (child.fsm.planned() && child.fsm.state() == ChildState::draining) {
+        step.note(note_of(Note::Kind::drain, id, child.because));
       }
     } else if (std::get_if<CameOnline>(&action) != nullptr) {
-      step.note({Note::Kind::online, id, children_.at(id).slot, {}, false, {}, {}});
+      step.note(note_of(Note::Kind::online, id));
     } else if (std::get_if<BecameReady>(&action) != nullptr) {
       became_ready(step, id);
+    } else if (const auto* departure = std::get_if<Departs>(&action)) {
+      departs(step, id, *departure);
     } else if (const auto* end = std::get_if<ChildGone>(&action)) {
       gone(step, id, *end);
     }
   }
 }
 
+void Cluster::signalled(Step& step, ChildId id, const SendSignal& signal) {
+  Child& child = children_.at(id);
+  child.why = signal.why;
+  step.actions.emplace_back(SignalChild{id, signal.signal, signal.why});
+  // Its end is certain, and nobody who waits for the verdict has to wait for that.
+  if (!child.fsm.planned() && on_trial(step.now, id)) fail_rollout(step, blame(id));
+}
+
 void Cluster::became_ready(Step& step, ChildId id) {
   Child& child = children_.at(id);
   child.ready_at = step.now;
   step.actions.emplace_back(EnterRotation{id});
-  step.note({Note::Kind::ready, id, child.slot, {}, false, step.now - child.spawned_at, {}});
+  Note note = note_of(Note::Kind::ready, id);
+  note.time = step.now - child.spawned_at;
+  step.note(std::move(note));
+  if (pool_of(id.role).probe == id) recover(step, id);
+  if (on_trial(step.now, id) && plan_.settle > Duration::zero()) {
+    step.actions.emplace_back(SetTimer{fresh_timer(), step.now + plan_.settle});
+  }
   if (state_ == ClusterState::starting) continue_start(step);
-}
-
-void Cluster::gone(Step& step, ChildId id, const ChildGone& gone) {
-  const Child child = children_.at(id);
-  children_.erase(id);
-  step.note({Note::Kind::gone, id, child.slot, gone.status, gone.planned,
-             step.now - child.spawned_at, child.why});
-  step.actions.emplace_back(Forget{id});
-  if (id.role == Role::worker) {
-    last_exits_[number_of(child.slot)] = LastExit{gone.status, gone.planned, child.why};
-  }
-
-  SlotFsm& slot = slot_of(id.role, child.slot);
-  if (slot.incumbent() == id) {
-    const Duration ready_for = gone.was_ready ? step.now - child.ready_at : Duration::zero();
-    const SlotOrder order =
-        gone.planned ? slot.vacated_as_planned() : slot.vacated(step.now, ready_for, fresh_timer());
-    if (state_ == ClusterState::starting && slot.deaths() >= kStartAttempts) {
-      const std::string why = child.why.empty() ? "" : ", the last since " + child.why;
-      stop(step, {Outcome::Kind::never_started,
-                  to_string(id) + " ended before the cluster was ready: " +
-                      std::to_string(slot.deaths()) + " deaths in a row in its slot" + why});
-      return;
-    }
-    obey(step, id.role, child.slot, order);
-  }
-  if (state_ == ClusterState::stopping) continue_stop(step);
 }
 
 void Cluster::obey(Step& step, Role role, SlotId slot, const SlotOrder& order) {
@@ -137,40 +128,44 @@ void Cluster::obey(Step& step, Role role, SlotId slot, const SlotOrder& order) {
     case SlotOrder::Kind::nothing:
       break;
     case SlotOrder::Kind::spawn:
-      spawn(step, role, slot);
+      slot_of(role, slot).occupied(next_child(role));
+      (void)fork(step, role, slot, generation_to_spawn());
       break;
-    case SlotOrder::Kind::set_timer:
+    case SlotOrder::Kind::set_timer: {
       step.actions.emplace_back(order.timer);
-      step.note({Note::Kind::backing_off,
-                 ChildId{role, 0},
-                 slot,
-                 {},
-                 false,
-                 order.timer.at - step.now,
-                 {}});
+      Note note{Note::Kind::backing_off, ChildId{role, 0}, slot, {}, false, {}, {}};
+      note.time = order.timer.at - step.now;
+      step.note(std::move(note));
       break;
+    }
   }
 }
 
-void Cluster::spawn(Step& step, Role role, SlotId slot) {
+ChildId Cluster::next_child(Role role) const {
+  return {role, role == Role::agent ? next_agent_ : next_worker_};
+}
+
+/// Its slot knows of it already: what follows from the child's first action can ask.
+ChildId Cluster::fork(Step& step, Role role, SlotId slot, Generation generation) {
   const bool agent = role == Role::agent;
-  const ChildId id{role, agent ? next_agent_++ : next_worker_++};
-  if (!agent) ++starts_[number_of(slot)];
-  Child child{
-      ChildFsm(agent ? plan_.agent : plan_.worker), slot, plan_.generation, step.now, {}, {}};
+  const ChildId id = next_child(role);
+  ++(agent ? next_agent_ : next_worker_);
+  if (!agent) ++records_[number_of(slot)].starts;
+  const Plan& plan = rollout_ && generation == rollout_->from ? rollout_->before : plan_;
+  Child child{ChildFsm(agent ? plan.agent : plan.worker), slot, generation, step.now, {}, {}, {}};
   const ChildActions actions = child.fsm.start(step.now, fresh_timer());
   children_.emplace(id, std::move(child));
-  slot_of(role, slot).occupied(id);
-  step.actions.emplace_back(Spawn{id, slot, plan_.generation});
-  step.note({Note::Kind::forked, id, slot, {}, false, {}, {}});
+  step.actions.emplace_back(Spawn{id, slot, generation});
+  step.note(note_of(Note::Kind::forked, id));
   translate(step, id, actions);
+  return id;
 }
 
 void Cluster::continue_start(Step& step) {
   const auto agent = agent_slot_.incumbent();
   if (!agent || children_.at(*agent).fsm.state() != ChildState::ready) return;
-  for (std::uint32_t number = 0; number < slots_.size(); ++number) {
-    obey(step, Role::worker, SlotId{number}, slots_[number].open());
+  for (const SlotId slot : slots_of(Role::worker)) {
+    obey(step, Role::worker, slot, slot_of(Role::worker, slot).open());
   }
   if (ready() < slots_.size()) return;
   state_ = ClusterState::running;
@@ -184,33 +179,53 @@ void Cluster::stop(Step& step, Outcome outcome) {
   agent_slot_.close();
   for (SlotFsm& slot : slots_) slot.close();
   step.actions.emplace_back(StopAccepting{});
-  std::vector<ChildId> workers;
-  for (const auto& [id, child] : children_) {
-    if (id.role == Role::worker) workers.push_back(id);
+  if (rollout_) {
+    RolloutEnded ended;
+    ended.why = "the cluster stops";
+    fail_rollout(step, std::move(ended));
   }
-  for (const ChildId id : workers) drive(step, id, AskedToLeave{});
+  for (const ChildId id : all(Role::worker)) ask_to_leave(step, id, "the cluster stops");
   continue_stop(step);
 }
 
 void Cluster::continue_stop(Step& step) {
-  if (any(Role::worker)) return;
-  if (any(Role::agent)) {
-    const ChildId agent = children_.begin()->first;
-    drive(step, agent, AskedToLeave{});
-    return;
+  if (!all(Role::worker).empty()) return;
+  if (const auto agents = all(Role::agent); !agents.empty()) {
+    return ask_to_leave(step, agents.front(), "the cluster stops");
   }
   if (state_ == ClusterState::finished) return;
   state_ = ClusterState::finished;
   step.actions.emplace_back(Finish{outcome_});
 }
 
+Note Cluster::note_of(Note::Kind kind, ChildId id, std::string why) const {
+  const Child& child = children_.at(id);
+  Note note{kind, id, child.slot, {}, child.fsm.planned(), {}, std::move(why)};
+  note.generation = child.generation;
+  return note;
+}
+
 SlotFsm& Cluster::slot_of(Role role, SlotId slot) {
   return role == Role::agent ? agent_slot_ : slots_[number_of(slot)];
 }
 
-bool Cluster::any(Role role) const {
-  return std::any_of(children_.begin(), children_.end(),
-                     [role](const auto& entry) { return entry.first.role == role; });
+std::vector<SlotId> Cluster::slots_of(Role role) const {
+  if (role == Role::agent) return {SlotId{}};
+  std::vector<SlotId> slots;
+  for (std::uint32_t number = 0; number < slots_.size(); ++number) slots.push_back(SlotId{number});
+  return slots;
+}
+
+std::vector<ChildId> Cluster::all(Role role) const {
+  std::vector<ChildId> ids;
+  for (const auto& [id, child] : children_) {
+    if (id.role == role) ids.push_back(id);
+  }
+  return ids;
+}
+
+double Cluster::spread() {
+  return plan_.seed == 0 ? 0 : std::uniform_real_distribution<>()(random_);
 }
 
 const char* to_string(ClusterState state) {

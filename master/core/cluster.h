@@ -3,10 +3,13 @@
 #include "common/clock.h"
 #include "common/ids.h"
 #include "master/core/cluster_events.h"
+#include "master/core/cluster_parts.h"
+#include "master/core/rollout.h"
 #include "master/core/slot_fsm.h"
 
 #include <map>
 #include <optional>
+#include <random>
 #include <string>
 #include <variant>
 #include <vector>
@@ -19,16 +22,9 @@ namespace clusterd::core {
 ///
 /// starting: the agent first; when it is ready, all workers; when all are ready, running.
 /// stopping: no more connections, workers drain, then the agent, then nothing is left.
-/// Whatever a worker's reason to leave is, its slot decides what follows (slot_fsm.h).
+/// Whatever a worker's reason to leave is, its slot decides what follows (slot_fsm.h), and when a
+/// successor may be started beside it the budget does (cluster_renewal.cpp).
 enum class ClusterState : std::uint8_t { idle, starting, running, stopping, finished };
-
-struct Plan {
-  std::uint32_t workers = 1;
-  Generation generation{1};
-  ChildTimeouts worker;
-  ChildTimeouts agent;
-  RestartDelay restart_delay{Duration::zero(), Duration::zero()};
-};
 
 class Cluster {
  public:
@@ -36,34 +32,37 @@ class Cluster {
 
   [[nodiscard]] Actions step(TimePoint now, const Event& event);
 
-  struct Child {
-    ChildFsm fsm;
-    SlotId slot{};
-    Generation generation{};
-    TimePoint spawned_at;
-    TimePoint ready_at;
-    std::string why;  ///< of the last signal we sent it
-  };
+  using Child = ClusterChild;
 
   [[nodiscard]] ClusterState state() const { return state_; }
   /// Of the workers that are started now.
-  [[nodiscard]] Generation generation() const { return plan_.generation; }
+  [[nodiscard]] Generation generation() const { return generation_; }
   [[nodiscard]] const std::map<ChildId, Child>& children() const { return children_; }
+  /// Of the workers that are wanted, by number.
   [[nodiscard]] const std::vector<SlotFsm>& slots() const { return slots_; }
   [[nodiscard]] const std::optional<LastExit>& last_exit(SlotId slot) const {
-    return last_exits_[number_of(slot)];
+    return records_[number_of(slot)].last_exit;
   }
   [[nodiscard]] const SlotFsm& agent_slot() const { return agent_slot_; }
-  /// Workers that are ready.
+  /// How their deaths are counted, and whether there were too many.
+  [[nodiscard]] const Pool& pool(Role role) const {
+    return role == Role::agent ? agents_ : workers_;
+  }
+  /// Workers that are ready, those that are about to be replaced too.
   [[nodiscard]] std::uint32_t ready() const;
   /// Starts beyond the first of each slot.
   [[nodiscard]] std::uint32_t restarts(SlotId slot) const {
-    const std::uint32_t starts = starts_[number_of(slot)];
+    const std::uint32_t starts = records_[number_of(slot)].starts;
     return starts == 0 ? 0 : starts - 1;
   }
   [[nodiscard]] std::uint32_t agent_restarts() const {
-    return next_agent_ <= 2 ? 0 : next_agent_ - 2;
+    return next_agent_ < 2 ? 0 : next_agent_ - 2;
   }
+  /// The one that is under way.
+  [[nodiscard]] const std::optional<Rollout>& rollout() const { return rollout_; }
+  [[nodiscard]] bool can_roll_out() const { return state_ == ClusterState::running && !rollout_; }
+  /// Every slot has a worker that is ready and that nobody is about to replace.
+  [[nodiscard]] bool settled() const;
 
  private:
   struct Step;
@@ -72,29 +71,76 @@ class Cluster {
   void on(Step& step, const ChildHappened& event);
   void on(Step& step, const TimerFired& event);
   void on(Step& step, const StopRequested& event);
+  void on(Step& step, const RolloutRequested& event);
+  void on(Step& step, const ScaleRequested& event);
+  void on(Step& step, const RecycleRequested& event);
 
   void drive(Step& step, ChildId id, const ChildEvent& event);
   void translate(Step& step, ChildId id, const ChildActions& actions);
+  void signalled(Step& step, ChildId id, const SendSignal& signal);
   void became_ready(Step& step, ChildId id);
-  void gone(Step& step, ChildId id, const ChildGone& gone);
   void obey(Step& step, Role role, SlotId slot, const SlotOrder& order);
-  void spawn(Step& step, Role role, SlotId slot);
+  ChildId fork(Step& step, Role role, SlotId slot, Generation generation);
   void stop(Step& step, Outcome outcome);
   void continue_start(Step& step);
   void continue_stop(Step& step);
-
+  [[nodiscard]] Note note_of(Note::Kind kind, ChildId id, std::string why = {}) const;
+  [[nodiscard]] ChildId next_child(Role role) const;
   [[nodiscard]] SlotFsm& slot_of(Role role, SlotId slot);
-  [[nodiscard]] bool any(Role role) const;
+  [[nodiscard]] std::vector<SlotId> slots_of(Role role) const;
+  [[nodiscard]] std::vector<ChildId> all(Role role) const;
+  [[nodiscard]] Pool& pool_of(Role role) { return role == Role::agent ? agents_ : workers_; }
+  [[nodiscard]] double spread();
   [[nodiscard]] TimerId fresh_timer() { return TimerId{next_timer_++}; }
+
+  // cluster_deaths.cpp
+  void gone(Step& step, ChildId id, const ChildGone& gone);
+  void left_slot(Step& step, ChildId id, const Child& child, const ChildGone& gone);
+  void departs(Step& step, ChildId id, const Departs& departs);
+  void replace_dead(Step& step, ChildId id, SlotId slot, const SlotOrder& order,
+                    const std::string& why);
+  void challenger_died(Step& step, SlotId slot);
+  void give_up(Step& step, ChildId id, SlotId slot, const std::string& why);
+  void probe_later(Step& step, Role role);
+  void probe(Step& step, Role role);
+  void recover(Step& step, ChildId by);
+
+  // cluster_renewal.cpp
+  void renew(Step& step);
+  void fill(Step& step, SlotId slot);
+  void challenge(Step& step, SlotId slot);
+  void replace_before_ready(Step& step, SlotId slot);
+  void promote(Step& step, SlotId slot);
+  void ask_to_leave(Step& step, ChildId id, std::string because);
+  void scale(Step& step, std::uint32_t workers);
+  [[nodiscard]] bool needs_renewal(const SlotFsm& slot) const;
+  [[nodiscard]] bool serves(TimePoint now, const SlotFsm& slot) const;
+  [[nodiscard]] bool more_may_be_tried() const;
+  [[nodiscard]] std::string why_replaced(ChildId id) const;
+
+  // cluster_rollout.cpp
+  void adopt(const Plan& plan);
+  void judge_rollout(Step& step);
+  void fail_rollout(Step& step, RolloutEnded ended);
+  void report_rollout(Step& step, RolloutEnded ended);
+  void make_room_for_a_generation(Step& step);
+  [[nodiscard]] RolloutEnded blame(ChildId id) const;
+  [[nodiscard]] bool on_trial(TimePoint now, ChildId id) const;
+  [[nodiscard]] Generation generation_to_spawn() const;
 
   Plan plan_;
   ClusterState state_ = ClusterState::idle;
   Outcome outcome_;
+  Pool agents_;
+  Pool workers_;
   SlotFsm agent_slot_;
   std::vector<SlotFsm> slots_;
-  std::vector<std::uint32_t> starts_;
-  std::vector<std::optional<LastExit>> last_exits_;
+  std::vector<SlotRecord> records_;  ///< one a slot
   std::map<ChildId, Child> children_;
+  Generation generation_{1};
+  Generation last_generation_{1};
+  std::optional<Rollout> rollout_;
+  std::minstd_rand random_;
   std::uint32_t next_worker_ = 1;
   std::uint32_t next_agent_ = 1;
   std::uint64_t next_timer_ = 1;

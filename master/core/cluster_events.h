@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/ids.h"
 #include "master/core/child_fsm.h"
+#include "master/core/plan.h"
 
 #include <string>
 #include <variant>
@@ -23,13 +24,29 @@ struct TimerFired {
 struct StopRequested {
   bool now = false;  ///< do not drain
 };
-using Event = std::variant<Start, ChildHappened, TimerFired, StopRequested>;
+/// A new generation is to take over: the same as before, or as the plan says. One at a time:
+/// Cluster::can_roll_out().
+struct RolloutRequested {
+  Plan plan;
+};
+/// From now on so many workers; at least one.
+struct ScaleRequested {
+  std::uint32_t workers = 1;
+};
+/// A worker is to be replaced, its successor first. It is said again until it happens.
+struct RecycleRequested {
+  ChildId child;
+  std::string why;
+};
+using Event = std::variant<Start, ChildHappened, TimerFired, StopRequested, RolloutRequested,
+                           ScaleRequested, RecycleRequested>;
 
 /// How it all ended.
 struct Outcome {
   enum class Kind : std::uint8_t {
-    stopped,       ///< as asked
-    never_started  ///< a child could not be brought up; `why` says which and how
+    stopped,        ///< as asked
+    never_started,  ///< a child could not be brought up; `why` says which and how
+    gave_up         ///< too many deaths, and on_giveup = "exit"; `why` has the last one
   };
   Kind kind = Kind::stopped;
   std::string why;
@@ -41,19 +58,37 @@ struct Outcome {
 struct LastExit {
   ExitStatus status;
   bool planned = false;
-  std::string why;  ///< the reason we gave it a signal for; empty if we gave none
+  std::string why;         ///< the reason we gave it a signal for; empty if we gave none
+  std::string last_words;  ///< the end of its stderr
 };
 
-/// What there is to tell: the log's lines.
+/// What there is to tell: the log's lines, and events.
 struct Note {
-  enum class Kind : std::uint8_t { forked, online, ready, drain, gone, backing_off, all_ready };
+  enum class Kind : std::uint8_t {
+    forked,
+    online,
+    ready,
+    drain,
+    suicide,
+    hang,
+    gone,
+    backing_off,
+    all_ready,
+    giveup,
+    recover,
+    reload,
+    scale
+  };
   Kind kind{};
   ChildId child;
   SlotId slot{};         ///< for workers
   ExitStatus status;     ///< gone
   bool planned = false;  ///< gone
-  Duration time{};       ///< ready, all_ready: since start; gone: uptime; backing_off: the delay
-  std::string why;       ///< gone: the reason we gave it a signal for
+  /// ready, all_ready: since start; gone: uptime; backing_off, giveup: the delay
+  Duration time{};
+  std::string why;  ///< drain, suicide, hang, giveup: the reason; gone: that of our last signal
+  std::string last_words = {};  ///< gone
+  Generation generation{};      ///< of the child, or that a reload brought
 };
 
 // What is to be done, in this order.
@@ -80,11 +115,29 @@ struct Forget {
 struct StopAccepting {};
 /// Every child is ready for the first time.
 struct AnnounceReady {};
+/// The new generation has passed its trial: from here on workers of the one before leave.
+struct RolloutCommitted {
+  Generation generation{};
+};
+struct RolloutEnded {
+  Generation generation{};  ///< the new one
+  bool done = false;        ///< every slot has a worker of it
+  Duration took{};
+  // If not, by whose fault.
+  ChildId child;
+  SlotId slot{};
+  std::string why;  ///< of the signal it was given, or its own word; empty if it just ended
+  ExitStatus status;
+  bool exited = false;     ///< `status` says how; else it is alive
+  bool was_ready = false;  ///< it had been
+  std::string last_words;  ///< if it has exited
+};
 struct Finish {
   Outcome outcome;
 };
-using Action = std::variant<Spawn, EnterRotation, LeaveRotation, SignalChild, Forget, SetTimer,
-                            StopAccepting, AnnounceReady, Finish, Note>;
+using Action =
+    std::variant<Spawn, EnterRotation, LeaveRotation, SignalChild, Forget, SetTimer, StopAccepting,
+                 AnnounceReady, RolloutCommitted, RolloutEnded, Finish, Note>;
 using Actions = std::vector<Action>;
 
 }  // namespace clusterd::core

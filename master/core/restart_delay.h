@@ -13,13 +13,21 @@ class RestartDelay {
  public:
   RestartDelay(Duration first, Duration max) : first_(first), max_(max) {}
 
-  /// The delay before the next start; `ready_for` is how long the dead one had been ready.
-  [[nodiscard]] Duration next(Duration ready_for) {
+  /// The delay before the next start; `ready_for` is how long the dead one had been ready. `spread`
+  /// (0 to 1) makes it up to a quarter longer: those that died together do not start together.
+  [[nodiscard]] Duration next(Duration ready_for, double spread = 0) {
     if (ready_for >= max_) deaths_ = 0;
     if (deaths_++ == 0) return Duration::zero();
     Duration delay = first_;
     for (unsigned death = 2; death < deaths_ && delay < max_; ++death) delay *= 2;
-    return std::min(max_, delay);
+    delay = std::min(max_, delay);
+    return delay + std::chrono::duration_cast<Duration>(delay * (spread / 4));
+  }
+
+  /// Other delays from the next death on; the series goes on.
+  void set(Duration first, Duration max) {
+    first_ = first;
+    max_ = max;
   }
 
   /// Deaths in the current series.

@@ -1,5 +1,8 @@
 #include "master/core/slot_fsm.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace clusterd::core {
 
 SlotOrder SlotFsm::open() {
@@ -11,6 +14,7 @@ SlotOrder SlotFsm::open() {
 
 void SlotFsm::close() {
   wanted_ = false;
+  challenger_.reset();
   if (state_ == SlotState::running) return;
   state_ = SlotState::empty;
   timer_ = {};
@@ -18,11 +22,12 @@ void SlotFsm::close() {
 
 void SlotFsm::occupied(ChildId child) { incumbent_ = child; }
 
-SlotOrder SlotFsm::vacated(TimePoint now, Duration ready_for, TimerId fresh) {
+SlotOrder SlotFsm::vacated(TimePoint now, Duration ready_for, TimerId fresh, double spread) {
   if (state_ != SlotState::running) return {};
   if (!wanted_) return vacated_as_planned();
   incumbent_.reset();
-  const Duration delay = delay_.next(ready_for);
+  const Duration delay = delay_.next(ready_for, spread);
+  if (challenger_takes_over()) return {};
   if (delay == Duration::zero()) return {SlotOrder::Kind::spawn, {}};
   state_ = SlotState::backing_off;
   timer_ = fresh;
@@ -33,16 +38,49 @@ SlotOrder SlotFsm::vacated(TimePoint now, Duration ready_for, TimerId fresh) {
 SlotOrder SlotFsm::vacated_as_planned() {
   if (state_ != SlotState::running) return {};
   incumbent_.reset();
+  if (challenger_takes_over()) return {};
   if (wanted_) return {SlotOrder::Kind::spawn, {}};
   state_ = SlotState::empty;
   return {};
 }
 
 SlotOrder SlotFsm::timer_fired(TimerId id) {
+  if (id == hold_) hold_ = {};
   if (state_ != SlotState::backing_off || id != timer_) return {};
+  return try_again();
+}
+
+void SlotFsm::give_up() {
+  if (state_ == SlotState::empty || !wanted_ || incumbent_) return;
+  timer_ = {};
+  state_ = SlotState::given_up;
+}
+
+SlotOrder SlotFsm::try_again() {
+  if (state_ != SlotState::given_up && state_ != SlotState::backing_off) return {};
   timer_ = {};
   state_ = SlotState::running;
   return {SlotOrder::Kind::spawn, {}};
+}
+
+ChildId SlotFsm::promote() {
+  const ChildId before = *incumbent_;
+  incumbent_ = std::exchange(challenger_, std::nullopt);
+  return before;
+}
+
+SlotOrder SlotFsm::challenger_died(TimePoint now, Duration at_least, TimerId fresh, double spread) {
+  challenger_.reset();
+  const Duration delay = std::max(at_least, delay_.next(Duration::zero(), spread));
+  if (delay == Duration::zero()) return {};
+  hold_ = fresh;
+  return {SlotOrder::Kind::set_timer, SetTimer{hold_, now + delay}};
+}
+
+bool SlotFsm::challenger_takes_over() {
+  if (!wanted_ || !challenger_) return false;
+  incumbent_ = std::exchange(challenger_, std::nullopt);
+  return true;
 }
 
 const char* to_string(SlotState state) {
@@ -53,6 +91,8 @@ const char* to_string(SlotState state) {
       return "running";
     case SlotState::backing_off:
       return "backing_off";
+    case SlotState::given_up:
+      return "given_up";
   }
   return "?";
 }

@@ -33,8 +33,8 @@ ChildProcess::~ChildProcess() {
   }
 }
 
-void ChildProcess::terminate() const {
-  ::pidfd_send_signal(spawned_.pidfd.get(), SIGTERM, nullptr, 0);
+void ChildProcess::signal(int number) const {
+  ::pidfd_send_signal(spawned_.pidfd.get(), number, nullptr, 0);
 }
 
 void ChildProcess::kill() const {

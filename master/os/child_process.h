@@ -27,7 +27,8 @@ class ChildProcess {
   /// Readable when the process has ended.
   [[nodiscard]] int pidfd() const { return spawned_.pidfd.get(); }
 
-  void terminate() const;
+  /// One signal to the process alone.
+  void signal(int number) const;
   /// KILL to the process and whatever it left in its process group.
   void kill() const;
 

@@ -20,6 +20,12 @@ std::string seat(const core::Note& note) {
   return note.child.role == Role::agent ? "agent" : "slot " + std::to_string(number_of(note.slot));
 }
 
+std::string since(const std::string& why) { return why.empty() ? "" : ", since " + why; }
+
+std::string generation(const core::Note& note) {
+  return "generation " + std::to_string(number_of(note.generation));
+}
+
 void write_gone(const core::Note& note, pid_t pid) {
   std::string text = who(note, pid) + " " + describe(note.status) + " after " + describe(note.time);
   if (!note.why.empty()) text += ", since " + note.why;
@@ -40,13 +46,36 @@ void write_note(const core::Note& note, pid_t pid) {
       log::info(who(note, pid) + " ready in " + describe(note.time));
       break;
     case Kind::drain:
-      log::debug(who(note, pid) + " draining");
+      log::info(who(note, pid) + " draining" + since(note.why));
       break;
     case Kind::gone:
       write_gone(note, pid);
       break;
     case Kind::backing_off:
       log::warn(seat(note) + ": next start in " + describe(note.time));
+      break;
+    case Kind::suicide:
+      log::warn(who(note, pid) + " said suicide: " + note.why);
+      break;
+    case Kind::hang:
+      log::error(who(note, pid) + " hangs: " + note.why);
+      break;
+    case Kind::giveup:
+      log::error("giving up on " + seat(note) + since(note.why) +
+                 ": too many deaths; one more start is tried in " + describe(note.time));
+      break;
+    case Kind::recover:
+      log::info(who(note, pid) + " is ready: recovered");
+      break;
+    case Kind::reload:
+      if (note.planned) {
+        log::info(generation(note) + " is in place, after " + describe(note.time));
+      } else {
+        log::error(generation(note) + " failed after " + describe(note.time) + since(note.why));
+      }
+      break;
+    case Kind::scale:
+      log::info("workers: " + note.why);
       break;
     case Kind::all_ready:
       log::info("running: everything ready in " + describe(note.time));

@@ -27,11 +27,21 @@ const char* policy_name(config::Policy policy) {
   return "?";
 }
 
+/// A slot without a worker that serves, or no agent.
+bool degraded(const core::Cluster& cluster) {
+  const auto serves = [&](const core::SlotFsm& slot) {
+    return slot.incumbent() &&
+           cluster.children().at(*slot.incumbent()).fsm.state() == ChildState::ready;
+  };
+  return !serves(cluster.agent_slot()) ||
+         !std::all_of(cluster.slots().begin(), cluster.slots().end(), serves);
+}
+
 /// What an operator is told: `running` below full strength is degraded.
 const char* state_name(const StatusSource& source) {
-  if (source.cluster.state() == ClusterState::running &&
-      source.cluster.ready() < source.settings.workers) {
-    return "degraded";
+  if (source.cluster.state() == ClusterState::running) {
+    if (source.cluster.rollout()) return "reloading";
+    if (degraded(source.cluster)) return "degraded";
   }
   return core::to_string(source.cluster.state());
 }
@@ -156,7 +166,13 @@ void write_last_exit(JsonWriter& json, const std::optional<core::LastExit>& last
   }
   std::string reason = describe(last->status);
   if (!last->why.empty()) reason += ", since " + last->why;
-  json.member("reason", reason).key("stderr").null().end_object();
+  json.member("reason", reason).key("stderr");
+  if (last->last_words.empty()) {
+    json.null();
+  } else {
+    json.value(last->last_words);
+  }
+  json.end_object();
 }
 
 void write_slots(JsonWriter& json, const StatusSource& source) {
@@ -177,8 +193,11 @@ void write_slots(JsonWriter& json, const StatusSource& source) {
   }
   json.end_array();
   json.key("restarts").begin_object().member("total", total);
-  // There is no limit in this version, so nothing is counted against one.
-  json.key("in_window").null().key("limit").null().member("given_up", false).end_object();
+  const core::Pool& pool = source.cluster.pool(Role::worker);
+  json.member("in_window", pool.limiter.in_window(source.now))
+      .member("limit", pool.limiter.limit())
+      .member("given_up", pool.gave_up)
+      .end_object();
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include <csignal>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <utility>
 
 namespace clusterd::runtime {
@@ -25,7 +26,17 @@ core::Plan plan_of(const config::Settings& settings) {
   plan.worker = {settings.worker.ready_timeout, settings.worker.drain_timeout,
                  settings.worker.kill_timeout};
   plan.agent = {kAgentReady, kAgentDrain, kAgentKill};
-  plan.restart_delay = {settings.restart.backoff_first, settings.restart.backoff_max};
+  plan.backoff_first = settings.restart.backoff_first;
+  plan.backoff_max = settings.restart.backoff_max;
+  plan.death_limit = settings.restart.limit;
+  plan.death_window = settings.restart.window;
+  plan.giveup_retry = settings.restart.giveup_retry;
+  plan.exit_on_giveup = settings.restart.on_giveup == config::OnGiveup::exit;
+  plan.surge = settings.reload.surge;
+  plan.max_unavailable = settings.reload.max_unavailable;
+  plan.max_generations = settings.reload.max_generations;
+  plan.settle = settings.reload.settle;
+  plan.seed = static_cast<std::uint32_t>(::getpid());
   return plan;
 }
 
@@ -161,13 +172,18 @@ void Supervisor::carry_out(const core::SignalChild& action) {
   const auto found = children_.find(action.child);
   if (found == children_.end()) return;
   const auto& fsm = cluster_.children().at(action.child).fsm;
+  const char* name = "TERM";
+  if (action.signal == core::Signal::abort) name = "ABRT";
+  if (action.signal == core::Signal::kill) name = "KILL";
   log::write(fsm.planned() ? log::Level::info : log::Level::warn,
-             to_string(action.child) + ": sending " +
-                 (action.signal == core::Signal::kill ? "KILL" : "TERM") + ", since " + action.why);
-  if (action.signal == core::Signal::kill) {
-    found->second->process.kill();
-  } else {
-    found->second->process.terminate();
+             to_string(action.child) + ": sending " + name + ", since " + action.why);
+  switch (action.signal) {
+    case core::Signal::terminate:
+      return found->second->process.signal(SIGTERM);
+    case core::Signal::abort:
+      return found->second->process.signal(SIGABRT);
+    case core::Signal::kill:
+      return found->second->process.kill();
   }
 }
 
@@ -193,6 +209,10 @@ void Supervisor::carry_out(const core::AnnounceReady&) {
   }
   messenger_.cluster_is_ready();
 }
+
+void Supervisor::carry_out(const core::RolloutCommitted&) {}
+
+void Supervisor::carry_out(const core::RolloutEnded&) {}
 
 void Supervisor::carry_out(const core::Finish& action) {
   outcome_ = action.outcome;

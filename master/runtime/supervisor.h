@@ -60,6 +60,8 @@ class Supervisor {
   void carry_out(const core::SetTimer& action);
   void carry_out(const core::StopAccepting&);
   void carry_out(const core::AnnounceReady&);
+  void carry_out(const core::RolloutCommitted& action);
+  void carry_out(const core::RolloutEnded& action);
   void carry_out(const core::Finish& action);
   void carry_out(const core::Note& note);
 

@@ -20,7 +20,10 @@ Plan plan_of(std::uint32_t workers) {
   plan.workers = workers;
   plan.worker = {seconds(10), seconds(5), seconds(3)};
   plan.agent = {seconds(10), seconds(2), seconds(2)};
-  plan.restart_delay = RestartDelay(milliseconds(100), milliseconds(800));
+  plan.backoff_first = milliseconds(100);
+  plan.backoff_max = milliseconds(800);
+  plan.settle = milliseconds(500);
+  plan.max_generations = 2;
   return plan;
 }
 
@@ -31,7 +34,7 @@ class Machine {
       : decisions_(decisions), host_(plan_of(1 + decisions.pick(3))) {}
 
   void step() {
-    switch (decisions_.pick(12)) {
+    switch (decisions_.pick(18)) {
       case 0:
         return happens(Start{});
       case 1:
@@ -52,6 +55,19 @@ class Machine {
       case 9:
       case 10:
         return fire_one();
+      case 11:
+        return happens_to_one(SaidSuicide{"it says so"});
+      case 12:
+        return happens_to_one(Hung{"its loop does not turn"});
+      case 13:
+        return roll_out();
+      case 14:
+        return happens(ScaleRequested{1 + decisions_.pick(5)});
+      case 15:
+        if (ever_.empty()) return;
+        return happens(RecycleRequested{any_child(), "it is old"});
+      case 16:
+        return happens_to_one(AskedToDie{});
       default:
         // An end is the end of most inputs: two bytes for it.
         if (decisions_.pick(4) == 0) happens(StopRequested{decisions_.pick(2) == 1});
@@ -71,9 +87,18 @@ class Machine {
   /// To any child that ever was: what is read late is said of one that is gone.
   void happens_to_one(ChildEvent event) {
     if (ever_.empty()) return;
+    remember(host_.happens_to(any_child(), std::move(event)));
+  }
+
+  ChildId any_child() {
     const auto newest = static_cast<std::uint32_t>(std::min<std::size_t>(ever_.size(), 8));
-    const ChildId child = ever_[ever_.size() - 1 - decisions_.pick(newest)];
-    remember(host_.happens_to(child, std::move(event)));
+    return ever_[ever_.size() - 1 - decisions_.pick(newest)];
+  }
+
+  void roll_out() {
+    Plan plan = plan_of(1 + decisions_.pick(4));
+    if (decisions_.pick(4) == 0) plan.settle = {};
+    happens(RolloutRequested{plan});
   }
 
   void fire_one() {

@@ -134,7 +134,7 @@ TEST_CASE("terminate sends TERM, which a child may take its time for; kill canno
   SUBCASE("terminate") {
     Shell shell("echo 1 >&3; exec sleep 1000");
     shell.number();
-    shell.child->terminate();
+    shell.child->signal(SIGTERM);
     const ProcessEnd end = shell.reap();
     CHECK(end.by_signal);
     CHECK(end.value == SIGTERM);
@@ -142,7 +142,7 @@ TEST_CASE("terminate sends TERM, which a child may take its time for; kill canno
   SUBCASE("terminate, ignored, then kill") {
     Shell shell(kIgnoresTerm);
     shell.number();
-    shell.child->terminate();
+    shell.child->signal(SIGTERM);
     CHECK_FALSE(shell.child->reap());
     shell.child->kill();
     const ProcessEnd end = shell.reap();

@@ -13,6 +13,8 @@ using namespace core;
 
 Actions ClusterHost::happens(const Event& event) {
   notes.clear();
+  left.clear();
+  if (std::holds_alternative<RolloutRequested>(event) && cluster.can_roll_out()) rolling = true;
   const bool was_over = outcome.has_value();
   Actions actions = cluster.step(now, event);
   must(!was_over || actions.empty(), "nothing comes after the end");
@@ -56,10 +58,7 @@ void ClusterHost::carry_out(const Spawn& order) {
   must(!stopping, "nobody is forked while stopping");
   must(order.child.role == Role::agent || agent_was_ready, "the agent is ready before a worker");
   must(order.child.number == ++spawned[order.child.role], "a number is never used again");
-  for (const auto& [id, held] : children) {
-    must(id.role != order.child.role || held.slot != order.slot, "one child a slot");
-  }
-  children[order.child] = Held{order.slot, false, false, false};
+  children[order.child] = Held{order.slot, order.generation, false, false, false};
 }
 
 void ClusterHost::carry_out(const EnterRotation& order) {
@@ -72,6 +71,7 @@ void ClusterHost::carry_out(const EnterRotation& order) {
 
 void ClusterHost::carry_out(const LeaveRotation& order) {
   must(std::exchange(living(order.child).in_rotation, false), "only who is in rotation leaves");
+  left.push_back(order.child);
 }
 
 void ClusterHost::carry_out(const SignalChild& order) {
@@ -89,8 +89,7 @@ void ClusterHost::carry_out(const Forget& order) {
 
 void ClusterHost::carry_out(const SetTimer& order) {
   must(order.at > now, "a timer is in the future");
-  must(order.id > last_timer_, "a timer's number is new");
-  last_timer_ = order.id;
+  must(used_timers_.insert(order.id).second, "a timer's number is new");
   timers.emplace(order.at, order.id);
 }
 
@@ -100,8 +99,31 @@ void ClusterHost::carry_out(const StopAccepting&) {
 
 void ClusterHost::carry_out(const AnnounceReady&) {
   must(!std::exchange(announced, true), "it announces itself once");
-  must(!stopping && children.size() == cluster.slots().size() + 1, "all are there");
-  for (const auto& [id, held] : children) must(held.in_rotation, "all are ready");
+  must(!stopping, "it does so before it stops");
+  for (const SlotFsm& slot : cluster.slots()) {
+    must(slot.incumbent() && living(*slot.incumbent()).in_rotation, "all are ready");
+  }
+}
+
+void ClusterHost::carry_out(const RolloutCommitted& order) {
+  must(rolling && !std::exchange(committed, true), "a rollout is committed once");
+  must(std::any_of(children.begin(), children.end(),
+                   [&](const auto& entry) {
+                     return entry.second.generation == order.generation && entry.second.in_rotation;
+                   }),
+       "somebody of the new generation serves");
+}
+
+void ClusterHost::carry_out(const RolloutEnded& order) {
+  must(std::exchange(rolling, false), "a rollout ends once");
+  must(committed || !order.done, "what is done was proved");
+  must(order.done || !order.why.empty() || order.exited, "a failure has a reason");
+  committed = false;
+  if (!order.done) return;
+  for (const SlotFsm& slot : cluster.slots()) {
+    must(slot.incumbent() && living(*slot.incumbent()).in_rotation, "a slot has its new worker");
+    must(living(*slot.incumbent()).generation == order.generation, "it is of the new generation");
+  }
 }
 
 void ClusterHost::carry_out(const Finish& order) {
@@ -130,23 +152,59 @@ void ClusterHost::judge() const {
        "who stops does not accept");
   must((state == ClusterState::finished) == outcome.has_value(), "finished is the end");
   must(state != ClusterState::running || announced, "running is announced");
+  must(rolling == cluster.rollout().has_value(), "it knows of its rollout");
   must(cluster.children().size() == children.size(), "it knows who is alive");
   must(cluster.ready() == ready_workers(), "it knows who is ready");
   const bool serving = state == ClusterState::starting || state == ClusterState::running;
+  judge_departures();
+  judge_budget();
   judge_slot(cluster.agent_slot(), Role::agent, {}, serving);
   for (std::uint32_t number = 0; number < cluster.slots().size(); ++number) {
     judge_slot(cluster.slots()[number], Role::worker, SlotId{number}, serving && agent_was_ready);
+  }
+  for (const auto& [id, child] : cluster.children()) {
+    must(id.role != Role::worker || number_of(child.slot) < cluster.slots().size() ||
+             child.fsm.planned() || child.fsm.state() != ChildState::ready,
+         "who has no slot any more leaves");
   }
 }
 
 void ClusterHost::judge_slot(const SlotFsm& slot, Role role, SlotId number, bool wanted) const {
   const auto incumbent = slot.incumbent();
-  for (const auto& [id, held] : children) {
-    must(id.role != role || held.slot != number || incumbent == id, "a child has its slot");
+  const auto challenger = slot.challenger();
+  for (const auto& [id, child] : cluster.children()) {
+    if (stopping || id.role != role || child.slot != number) continue;
+    const ChildState state = child.fsm.state();
+    const bool well =
+        state == ChildState::spawned || state == ChildState::online || state == ChildState::ready;
+    must(!well || incumbent == id || challenger == id, "a healthy child has its slot");
   }
   must(!incumbent || children.contains(*incumbent), "an incumbent is alive");
-  must(!wanted || incumbent || slot.state() == SlotState::backing_off,
+  must(!challenger || (incumbent && children.contains(*challenger)), "a challenger has whom");
+  must(!wanted || incumbent || slot.state() != SlotState::running,
        "a wanted slot has a child, or waits for its next");
+  must(slot.state() != SlotState::given_up || cluster.pool(role).gave_up,
+       "it says that it gave up");
+}
+
+/// Nobody who serves is asked to leave before a successor serves.
+void ClusterHost::judge_departures() const {
+  if (cluster.state() != ClusterState::running) return;
+  for (const Note& note : notes) {
+    if (note.kind != Note::Kind::drain || note.why.starts_with("scaled") ||
+        note.why.find("failed") != std::string::npos) {
+      continue;
+    }
+    if (std::count(left.begin(), left.end(), note.child) == 0) continue;  // it served nobody
+    const auto incumbent = cluster.slots().at(number_of(note.slot)).incumbent();
+    must(incumbent && children.at(*incumbent).in_rotation, "its successor is ready");
+  }
+}
+
+void ClusterHost::judge_budget() const {
+  std::uint32_t challengers = 0;
+  for (const SlotFsm& slot : cluster.slots()) challengers += slot.challenger() ? 1U : 0U;
+  must(challengers <= surge, "no more successors at once than there may be");
 }
 
 }  // namespace clusterd::testing

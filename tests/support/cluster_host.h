@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 namespace clusterd::testing {
@@ -14,19 +15,24 @@ class ClusterHost {
  public:
   struct Held {
     SlotId slot{};
+    Generation generation{};
     bool entered = false;
     bool in_rotation = false;
     bool killed = false;
   };
 
-  explicit ClusterHost(const core::Plan& plan) : cluster(plan) {}
+  explicit ClusterHost(const core::Plan& plan) : cluster(plan), surge(plan.surge) {}
 
   core::Cluster cluster;
+  std::uint32_t surge;
   TimePoint now{std::chrono::hours(1)};
   std::map<ChildId, Held> children;  ///< forked and not forgotten
   std::multimap<TimePoint, core::TimerId> timers;
   std::map<Role, std::uint32_t> spawned;
   std::vector<core::Note> notes;  ///< of the last event
+  std::vector<ChildId> left;      ///< the rotation, in the last event
+  bool rolling = false;
+  bool committed = false;
   bool agent_was_ready = false;
   bool announced = false;
   bool stopping = false;
@@ -56,15 +62,19 @@ class ClusterHost {
   void carry_out(const core::SetTimer& order);
   void carry_out(const core::StopAccepting& order);
   void carry_out(const core::AnnounceReady& order);
+  void carry_out(const core::RolloutCommitted& order);
+  void carry_out(const core::RolloutEnded& order);
   void carry_out(const core::Finish& order);
   void carry_out(const core::Note& note);
 
   [[nodiscard]] Held& living(ChildId child);
   [[nodiscard]] std::size_t ready_workers() const;
   void judge() const;
+  void judge_departures() const;
+  void judge_budget() const;
   void judge_slot(const core::SlotFsm& slot, Role role, SlotId number, bool wanted) const;
 
-  core::TimerId last_timer_{};
+  std::set<core::TimerId> used_timers_;
 };
 
 }  // namespace clusterd::testing

@@ -31,7 +31,11 @@ struct Describe {
   std::string operator()(const CameOnline&) const { return "online"; }
   std::string operator()(const BecameReady&) const { return "ready"; }
   std::string operator()(const EndConnections&) const { return "end connections"; }
+  std::string operator()(const Departs& departs) const {
+    return (departs.cause == Departs::Cause::hang ? "hangs: " : "suicide: ") + departs.reason;
+  }
   std::string operator()(const SendSignal& send) const {
+    if (send.signal == Signal::abort) return "ABRT: " + send.why;
     return (send.signal == Signal::kill ? "KILL: " : "TERM: ") + send.why;
   }
   std::string operator()(const SetTimer& timer) const {
@@ -86,6 +90,9 @@ using Deed = std::string (*)(Child&);
 std::string hello(Child& child) { return child.does(SaidHello{}); }
 std::string ready(Child& child) { return child.does(SaidReady{}); }
 std::string leave(Child& child) { return child.does(AskedToLeave{}); }
+std::string cut_short(Child& child) { return child.does(CutShort{"there is no time"}); }
+std::string suicide(Child& child) { return child.does(SaidSuicide{"it says so"}); }
+std::string hang(Child& child) { return child.does(Hung{"its loop stands"}); }
 std::string die(Child& child) { return child.does(AskedToDie{}); }
 std::string hang_up(Child& child) { return child.does(ChannelEnded{}); }
 std::string talk_nonsense(Child& child) { return child.does(BrokeProtocol{"it talks nonsense"}); }
@@ -135,6 +142,9 @@ TEST_CASE("a spawned child says hello, or is on its way out") {
                 ChildState::terminating},
                {die, "KILL: it was asked to die at once", ChildState::killing},
                {hang_up, "timer 3 s", ChildState::lost},
+               {cut_short, "", ChildState::spawned},
+               {suicide, "KILL: it said suicide before hello", ChildState::killing},
+               {hang, "", ChildState::spawned},
                {talk_nonsense, "KILL: it talks nonsense", ChildState::killing},
                {time_out,
                 "TERM: it said no hello within ready_timeout (is it built with the worker "
@@ -151,6 +161,9 @@ TEST_CASE("a child that is online becomes ready, or is on its way out") {
                 ChildState::terminating},
                {die, "KILL: it was asked to die at once", ChildState::killing},
                {hang_up, "timer 3 s", ChildState::lost},
+               {cut_short, "", ChildState::online},
+               {suicide, "suicide: it says so; timer 5 s", ChildState::draining},
+               {hang, "", ChildState::online},
                {talk_nonsense, "KILL: it talks nonsense", ChildState::killing},
                {time_out, "TERM: it was not ready within ready_timeout; timer 3 s",
                 ChildState::terminating},
@@ -164,6 +177,10 @@ TEST_CASE("whatever ends a child that is ready ends its connections first") {
                {leave, "end connections; timer 5 s", ChildState::draining},
                {die, "end connections; KILL: it was asked to die at once", ChildState::killing},
                {hang_up, "end connections; timer 3 s", ChildState::lost},
+               {cut_short, "", ChildState::ready},
+               {suicide, "end connections; suicide: it says so; timer 5 s", ChildState::draining},
+               {hang, "end connections; hangs: its loop stands; ABRT: its loop stands; timer 3 s",
+                ChildState::terminating},
                {talk_nonsense, "end connections; KILL: it talks nonsense", ChildState::killing},
                {time_out, "", ChildState::ready},
                {exit, "end connections; gone, was ready, exit 7", ChildState::exited}});
@@ -176,6 +193,9 @@ TEST_CASE("a child that drains has until drain_timeout, then gets TERM") {
                {leave, "", ChildState::draining},
                {die, "KILL: it was asked to die at once", ChildState::killing},
                {hang_up, "timer 3 s", ChildState::lost},
+               {cut_short, "TERM: there is no time; timer 3 s", ChildState::terminating},
+               {suicide, "", ChildState::draining},
+               {hang, "", ChildState::draining},
                {talk_nonsense, "KILL: it talks nonsense", ChildState::killing},
                {time_out, "TERM: it was not drained within drain_timeout; timer 3 s",
                 ChildState::terminating},
@@ -189,6 +209,9 @@ TEST_CASE("a child without its channel may exit by itself, until kill_timeout") 
                {leave, "", ChildState::lost},
                {die, "KILL: it was asked to die at once", ChildState::killing},
                {hang_up, "", ChildState::lost},
+               {cut_short, "", ChildState::lost},
+               {suicide, "", ChildState::lost},
+               {hang, "", ChildState::lost},
                {talk_nonsense, "KILL: it talks nonsense", ChildState::killing},
                {time_out, "KILL: it closed its channel and lives on", ChildState::killing},
                {exit, "gone, was ready, exit 7", ChildState::exited}});
@@ -202,25 +225,25 @@ TEST_CASE("a child that does not end after TERM is killed at its deadline") {
        {leave, "", ChildState::terminating},
        {die, "KILL: it was asked to die at once", ChildState::killing},
        {hang_up, "", ChildState::terminating},
+       {cut_short, "", ChildState::terminating},
+       {suicide, "", ChildState::terminating},
+       {hang, "", ChildState::terminating},
        {talk_nonsense, "KILL: it talks nonsense", ChildState::killing},
-       {time_out, "KILL: it did not end within kill_timeout after TERM", ChildState::killing},
+       {time_out, "KILL: it did not end within kill_timeout after a signal", ChildState::killing},
        {exit, "gone, exit 7", ChildState::exited}});
 }
 
 TEST_CASE("after KILL only the exit is of interest") {
-  check_edges({talk_nonsense}, ChildState::killing,
-              {{hello, "", ChildState::killing},
-               {ready, "", ChildState::killing},
-               {leave, "", ChildState::killing},
-               {die, "", ChildState::killing},
-               {hang_up, "", ChildState::killing},
-               {talk_nonsense, "", ChildState::killing},
-               {time_out, "", ChildState::killing},
-               {exit, "gone, exit 7", ChildState::exited}});
+  for (const Deed deed :
+       {hello, ready, leave, die, cut_short, suicide, hang, hang_up, talk_nonsense, time_out}) {
+    check_edges({talk_nonsense}, ChildState::killing, {{deed, "", ChildState::killing}});
+  }
+  check_edges({talk_nonsense}, ChildState::killing, {{exit, "gone, exit 7", ChildState::exited}});
 }
 
 TEST_CASE("a child that has exited absorbs everything") {
-  for (const Deed deed : {hello, ready, leave, die, hang_up, talk_nonsense, time_out, exit}) {
+  for (const Deed deed : {hello, ready, leave, die, cut_short, suicide, hang, hang_up,
+                          talk_nonsense, time_out, exit}) {
     check_edges({hello, ready, exit}, ChildState::exited, {{deed, "", ChildState::exited}});
   }
 }
@@ -231,7 +254,7 @@ TEST_CASE("a worker that will not drain and ignores TERM is killed") {
   CHECK(child.fsm().deadline() == child.now() + 5s);
   CHECK(time_out(child) == "TERM: it was not drained within drain_timeout; timer 3 s");
   CHECK(child.fsm().deadline() == child.now() + 3s);
-  CHECK(time_out(child) == "KILL: it did not end within kill_timeout after TERM");
+  CHECK(time_out(child) == "KILL: it did not end within kill_timeout after a signal");
   CHECK(exit(child) == "gone as planned, was ready, exit 7");
 }
 
@@ -262,12 +285,20 @@ TEST_CASE("an end is planned once we asked for it, however the child then ends")
   }
 }
 
+TEST_CASE("who departs of its own accord is not planned, until it is asked to leave too") {
+  CHECK_FALSE(after({hello, ready, suicide}).fsm().planned());
+  CHECK_FALSE(after({hello, ready, hang}).fsm().planned());
+  Child child = after({hello, ready, suicide});
+  CHECK(leave(child) == "");
+  CHECK(child.fsm().planned());
+}
+
 TEST_CASE("how the process ended is passed on as it is") {
   ChildFsm fsm(kTimeouts);
   (void)fsm.start(TimePoint{}, TimerId{1});
   const ExitStatus status{ExitStatus::Kind::signaled, 11, true, "core dumped"};
-  CHECK(fsm.step(TimePoint{}, ProcessExited{status}, TimerId{2}) ==
-        ChildActions{ChildGone{status, false, false}});
+  CHECK(fsm.step(TimePoint{}, ProcessExited{status, "oh no"}, TimerId{2}) ==
+        ChildActions{ChildGone{status, false, false, "oh no"}});
 }
 
 namespace {
@@ -284,6 +315,7 @@ struct Life {
   int ended_connections = 0;
   int terminated = 0;
   int killed = 0;
+  int departed = 0;
   int gone = 0;
 
   Life() { judge(fsm.start(now, TimerId{++last_timer})); }
@@ -331,6 +363,13 @@ struct Life {
   void seen(const EndConnections&) {
     must(ready == 1, "connections end only where they began");
     must(++ended_connections == 1, "connections end once");
+  }
+
+  void seen(const Departs& departs) {
+    must(++departed == 1, "it departs once");
+    must(!departs.reason.empty(), "it says why");
+    must(!asked && terminated + killed == 0, "who is on the way out does not depart");
+    must(ready == ended_connections, "who departs gets no connections");
   }
 
   void seen(const SendSignal& send) {
@@ -389,6 +428,9 @@ const std::vector<testing::Move<Life>> kAllMoves{
     {"ready", [](Life& life) { return life.happens(SaidReady{}); }},
     {"asked to leave", [](Life& life) { return life.happens(AskedToLeave{}); }},
     {"asked to die", [](Life& life) { return life.happens(AskedToDie{}); }},
+    {"cut short", [](Life& life) { return life.happens(CutShort{"no time"}); }},
+    {"suicide", [](Life& life) { return life.happens(SaidSuicide{"it says so"}); }},
+    {"hung", [](Life& life) { return life.happens(Hung{"it stands"}); }},
     {"channel ended", [](Life& life) { return life.happens(ChannelEnded{}); }},
     {"broke protocol", [](Life& life) { return life.happens(BrokeProtocol{"nonsense"}); }},
     {"timer", [](Life& life) { return life.awaited_timer_fires(); }},

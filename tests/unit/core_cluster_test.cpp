@@ -1,4 +1,4 @@
-#include "master/core/cluster.h"
+#include "tests/support/cluster_stage.h"
 
 #include <doctest/doctest.h>
 
@@ -14,128 +14,7 @@ namespace clusterd::core {
 
 static doctest::String toString(ClusterState state) { return to_string(state); }
 
-namespace {
-
-using namespace std::chrono_literals;
-
-Plan plan_for(std::uint32_t workers) {
-  Plan plan;
-  plan.workers = workers;
-  plan.worker = {10s, 5s, 3s};
-  plan.agent = {10s, 2s, 2s};
-  plan.restart_delay = RestartDelay(100ms, 800ms);
-  return plan;
-}
-
-/// An action in words; nothing for notes and timers.
-struct Describe {
-  std::string operator()(const Spawn& spawn) const {
-    std::string child = "spawn " + to_string(spawn.child);
-    if (spawn.child.role == Role::agent) return child;
-    return child + " in slot " + std::to_string(number_of(spawn.slot));
-  }
-  std::string operator()(const EnterRotation& enter) const {
-    return to_string(enter.child) + " in";
-  }
-  std::string operator()(const LeaveRotation& leave) const {
-    return to_string(leave.child) + " out";
-  }
-  std::string operator()(const SignalChild& send) const {
-    return (send.signal == Signal::kill ? "KILL " : "TERM ") + to_string(send.child);
-  }
-  std::string operator()(const Forget& forget) const { return "forget " + to_string(forget.child); }
-  std::string operator()(const StopAccepting&) const { return "stop accepting"; }
-  std::string operator()(const AnnounceReady&) const { return "announce"; }
-  std::string operator()(const Finish& finish) const {
-    return finish.outcome.kind == Outcome::Kind::stopped ? "finish" : "finish: never started";
-  }
-  std::string operator()(const SetTimer&) const { return ""; }
-  std::string operator()(const Note&) const { return ""; }
-};
-
-/// A cluster under virtual time, told what happens and telling in words what it does about it.
-class Stage {
- public:
-  explicit Stage(std::uint32_t workers) : cluster_(plan_for(workers)) {}
-
-  std::string tell(const Event& event) {
-    notes_.clear();
-    std::string text;
-    for (const Action& action : cluster_.step(now_, event)) {
-      if (const auto* timer = std::get_if<SetTimer>(&action)) timers_.emplace(timer->at, timer->id);
-      if (const auto* finish = std::get_if<Finish>(&action)) outcome_ = finish->outcome;
-      if (const auto* note = std::get_if<Note>(&action)) notes_.push_back(*note);
-      add_words(text, std::visit(Describe{}, action));
-    }
-    return text;
-  }
-
-  std::string hello(ChildId child) { return tell(ChildHappened{child, SaidHello{}}); }
-  std::string ready(ChildId child) { return tell(ChildHappened{child, SaidReady{}}); }
-  std::string hang_up(ChildId child) { return tell(ChildHappened{child, ChannelEnded{}}); }
-  std::string die(ChildId child) {
-    return tell(ChildHappened{child, ProcessExited{{ExitStatus::Kind::exited, 1, false, {}}}});
-  }
-
-  std::string bring_up(ChildId child) {
-    std::string text = hello(child);
-    add_words(text, ready(child));
-    return text;
-  }
-
-  /// Time goes on, and each timer that comes due fires.
-  std::string wait(Duration duration) {
-    const TimePoint end = now_ + duration;
-    std::string text;
-    while (!timers_.empty() && timers_.begin()->first <= end) {
-      now_ = timers_.begin()->first;
-      const TimerId id = timers_.begin()->second;
-      timers_.erase(timers_.begin());
-      add_words(text, tell(TimerFired{id}));
-    }
-    now_ = end;
-    return text;
-  }
-
-  [[nodiscard]] const Cluster& cluster() const { return cluster_; }
-  /// Set once it finished.
-  [[nodiscard]] const std::optional<Outcome>& outcome() const { return outcome_; }
-  /// Of the last event.
-  [[nodiscard]] Note note(Note::Kind kind) const {
-    for (const Note& note : notes_) {
-      if (note.kind == kind) return note;
-    }
-    FAIL("no such note");
-    return {};
-  }
-
- private:
-  static void add_words(std::string& text, const std::string& words) {
-    if (!text.empty() && !words.empty()) text += "; ";
-    text += words;
-  }
-
-  Cluster cluster_;
-  TimePoint now_{1h};
-  std::multimap<TimePoint, TimerId> timers_;
-  std::optional<Outcome> outcome_;
-  std::vector<Note> notes_;
-};
-
-ChildId agent(std::uint32_t number) { return {Role::agent, number}; }
-ChildId worker(std::uint32_t number) { return {Role::worker, number}; }
-
-/// Its workers are 1 to `workers`, in the slots from 0 on.
-Stage running(std::uint32_t workers) {
-  Stage stage(workers);
-  (void)stage.tell(Start{});
-  (void)stage.bring_up(agent(1));
-  for (std::uint32_t number = 1; number <= workers; ++number) (void)stage.bring_up(worker(number));
-  REQUIRE(stage.cluster().state() == ClusterState::running);
-  return stage;
-}
-
-}  // namespace
+using namespace testing;
 
 TEST_CASE("the agent starts first, then all workers, and when all are ready it is said once") {
   Stage stage(2);
@@ -232,16 +111,6 @@ TEST_CASE("two deaths in each slot do not end the start") {
   CHECK(stage.wait(100ms) == "spawn worker 5 in slot 0; spawn worker 6 in slot 1");
   CHECK(stage.bring_up(worker(5)) == "worker 5 in");
   CHECK(stage.bring_up(worker(6)) == "worker 6 in; announce");
-}
-
-TEST_CASE("no number of deaths ends a cluster that was ready") {
-  Stage stage = running(1);
-  for (std::uint32_t number = 1; number <= 50; ++number) {
-    (void)stage.die(worker(number));
-    (void)stage.wait(800ms);
-  }
-  CHECK(stage.cluster().state() == ClusterState::running);
-  CHECK(stage.bring_up(worker(51)) == "worker 51 in");
 }
 
 TEST_CASE("a stop ends accepting, then the workers, then the agent") {

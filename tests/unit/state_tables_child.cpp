@@ -22,9 +22,12 @@ struct Describe {
   std::string operator()(const CameOnline&) const { return "`CameOnline`"; }
   std::string operator()(const BecameReady&) const { return "`BecameReady`"; }
   std::string operator()(const EndConnections&) const { return "`EndConnections`"; }
+  std::string operator()(const Departs&) const { return "`Departs`"; }
   std::string operator()(const SendSignal& send) const {
-    const std::string signal = send.signal == Signal::kill ? "KILL" : "TERM";
-    return "`SendSignal` " + signal + ": " + send.why;
+    const char* name = "TERM";
+    if (send.signal == Signal::kill) name = "KILL";
+    if (send.signal == Signal::abort) name = "ABRT";
+    return std::string("`SendSignal` ") + name + ": " + send.why;
   }
   std::string operator()(const SetTimer& timer) const {
     const Duration time = timer.at - kNow;
@@ -77,15 +80,17 @@ struct SlotWorld {
 
   /// A slot that was closed while its child runs is a state of its own: its end is another.
   [[nodiscard]] StateName state() const {
-    if (slot.state() != SlotState::running) return {static_cast<int>(slot.state()) * 2, name()};
+    if (slot.state() != SlotState::running) return {static_cast<int>(slot.state()) * 4, name()};
     SlotFsm probe = slot;
+    if (slot.challenger()) return {4, name() + ", challenged"};
     const bool wanted = probe.vacated_as_planned().kind == SlotOrder::Kind::spawn;
     return wanted ? StateName{2, name()} : StateName{3, name() + ", closed"};
   }
 
   [[nodiscard]] std::string name() const { return to_string(slot.state()); }
   [[nodiscard]] std::string key() const {
-    return state().name + std::to_string(std::min(slot.deaths(), 10U));
+    return state().name + std::to_string(std::min(slot.deaths(), 10U)) +
+           (slot.may_be_challenged() ? "" : " held");
   }
 
   std::optional<Step> obey(const char* event, const SlotOrder& order) {
@@ -108,21 +113,41 @@ struct SlotWorld {
     const char* event = first ? "vacated, a first death" : "vacated, a later death";
     return obey(event, slot.vacated(kNow, ready_for, TimerId{next_timer++}));
   }
+
+  std::optional<Step> challenged() {
+    if (!slot.may_be_challenged()) return std::nullopt;
+    slot.challenged_by(ChildId{Role::worker, next_child++});
+    return Step{"challenged_by", ""};
+  }
+
+  std::optional<Step> promote() {
+    if (!slot.challenger()) return std::nullopt;
+    (void)slot.promote();
+    return Step{"promote", "the incumbent before it"};
+  }
+
+  std::optional<Step> challenger_dies() {
+    if (!slot.challenger()) return std::nullopt;
+    return obey("challenger_died", slot.challenger_died(kNow, 0s, TimerId{next_timer++}));
+  }
 };
 
 }  // namespace
 
 testing::StateTable child_states() {
-  static_assert(std::variant_size_v<ChildEvent> == 8, "a new event belongs in the list below");
+  static_assert(std::variant_size_v<ChildEvent> == 11, "a new event belongs in the list below");
   using World = ChildWorld;
   return testing::explore<World>(
       World{},
-      {"SaidHello", "SaidReady", "AskedToLeave", "AskedToDie", "ChannelEnded", "BrokeProtocol",
-       "ChildTimer", "ChildTimer, not its own", "ProcessExited"},
+      {"SaidHello", "SaidReady", "AskedToLeave", "AskedToDie", "CutShort", "SaidSuicide", "Hung",
+       "ChannelEnded", "BrokeProtocol", "ChildTimer", "ChildTimer, not its own", "ProcessExited"},
       {[](World& it) { return it.happens("SaidHello", SaidHello{}); },
        [](World& it) { return it.happens("SaidReady", SaidReady{}); },
        [](World& it) { return it.happens("AskedToLeave", AskedToLeave{}); },
        [](World& it) { return it.happens("AskedToDie", AskedToDie{}); },
+       [](World& it) { return it.happens("CutShort", CutShort{"why it is"}); },
+       [](World& it) { return it.happens("SaidSuicide", SaidSuicide{"why it goes"}); },
+       [](World& it) { return it.happens("Hung", Hung{"how it hangs"}); },
        [](World& it) { return it.happens("ChannelEnded", ChannelEnded{}); },
        [](World& it) { return it.happens("BrokeProtocol", BrokeProtocol{"how it did"}); },
        [](World& it) { return it.happens("ChildTimer", ChildTimer{it.awaited}); },
@@ -135,7 +160,8 @@ testing::StateTable slot_states() {
   return testing::explore<World>(
       World{},
       {"open", "close", "vacated, a first death", "vacated, a later death", "vacated_as_planned",
-       "timer_fired", "timer_fired, not its own"},
+       "timer_fired", "timer_fired, not its own", "give_up", "try_again", "challenged_by",
+       "promote", "challenger_died"},
       {[](World& it) { return it.obey("open", it.slot.open()); },
        [](World& it) {
          it.slot.close();
@@ -146,7 +172,14 @@ testing::StateTable slot_states() {
        [](World& it) { return it.obey("timer_fired", it.slot.timer_fired(it.awaited)); },
        [](World& it) {
          return it.obey("timer_fired, not its own", it.slot.timer_fired(TimerId{999}));
-       }});
+       },
+       [](World& it) {
+         it.slot.give_up();
+         return it.obey("give_up", {});
+       },
+       [](World& it) { return it.obey("try_again", it.slot.try_again()); },
+       [](World& it) { return it.challenged(); }, [](World& it) { return it.promote(); },
+       [](World& it) { return it.challenger_dies(); }});
 }
 
 std::string restart_delays() {

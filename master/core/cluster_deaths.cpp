@@ -1,0 +1,166 @@
+// A child has ended, or will: who takes its place, and when that is tried no more.
+#include "master/core/cluster_step.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace clusterd::core {
+namespace {
+
+/// A slot that loses this many children in a row before the cluster was ever ready ends the start.
+constexpr unsigned kStartAttempts = 3;
+
+std::string since(const std::string& why) { return why.empty() ? "" : ", since " + why; }
+
+}  // namespace
+
+void Cluster::gone(Step& step, ChildId id, const ChildGone& gone) {
+  Note note = note_of(Note::Kind::gone, id);
+  const bool tried = !gone.planned && on_trial(step.now, id);
+  RolloutEnded fault = blame(id);
+  const Child child = std::move(children_.at(id));
+  children_.erase(id);
+  note.status = gone.status;
+  note.planned = gone.planned;
+  note.time = step.now - child.spawned_at;
+  note.why = child.why;
+  note.last_words = gone.last_words;
+  step.note(std::move(note));
+  step.actions.emplace_back(Forget{id});
+  if (tried) {
+    fault.exited = true;
+    fault.status = gone.status;
+    fault.last_words = gone.last_words;
+    fail_rollout(step, std::move(fault));
+  }
+  left_slot(step, id, child, gone);
+  if (state_ == ClusterState::stopping) return continue_stop(step);
+  if (pool_of(id.role).probe == id) {  // it left before it could tell
+    pool_of(id.role).probe.reset();
+    probe_later(step, id.role);
+  }
+}
+
+/// What its slot makes of it, if it still has one.
+void Cluster::left_slot(Step& step, ChildId id, const Child& child, const ChildGone& gone) {
+  if (id.role == Role::worker) {
+    if (number_of(child.slot) >= slots_.size()) return;
+    records_[number_of(child.slot)].last_exit =
+        LastExit{gone.status, gone.planned, child.why, gone.last_words};
+  }
+  SlotFsm& slot = slot_of(id.role, child.slot);
+  const Duration ready_for = gone.was_ready ? step.now - child.ready_at : Duration::zero();
+  if (slot.challenger() == id) {
+    challenger_died(step, child.slot);
+  } else if (slot.incumbent() == id && gone.planned) {
+    obey(step, id.role, child.slot, slot.vacated_as_planned());
+  } else if (slot.incumbent() == id) {
+    replace_dead(step, id, child.slot, slot.vacated(step.now, ready_for, fresh_timer(), spread()),
+                 child.why);
+  }
+}
+
+/// It will go of its own accord: its slot is another's from now on, and it is nobody's incumbent.
+/// So it is replaced once, whatever becomes of it.
+void Cluster::departs(Step& step, ChildId id, const Departs& departs) {
+  const bool hangs = departs.cause == Departs::Cause::hang;
+  Child& child = children_.at(id);
+  child.because = (hangs ? "it hangs: " : "it said suicide: ") + departs.reason;
+  step.note(note_of(hangs ? Note::Kind::hang : Note::Kind::suicide, id, departs.reason));
+  if (on_trial(step.now, id)) fail_rollout(step, blame(id));
+  if (id.role == Role::worker && number_of(child.slot) >= slots_.size()) return;
+  SlotFsm& slot = slot_of(id.role, child.slot);
+  if (slot.challenger() == id) return challenger_died(step, child.slot);
+  if (slot.incumbent() != id) return;
+  // One that was never ready is as good as dead: there is a delay if that goes on.
+  const SlotOrder order = child.fsm.was_ready()
+                              ? slot.vacated_as_planned()
+                              : slot.vacated(step.now, {}, fresh_timer(), spread());
+  replace_dead(step, id, child.slot, order, child.because);
+}
+
+/// Counts a death, or what comes to the same, and fills the slot unless there were too many.
+void Cluster::replace_dead(Step& step, ChildId id, SlotId slot, const SlotOrder& order,
+                           const std::string& why) {
+  if (state_ == ClusterState::stopping) return obey(step, id.role, slot, order);
+  Pool& pool = pool_of(id.role);
+  const bool too_many = pool.limiter.death(step.now);
+  if (state_ == ClusterState::starting) {
+    const unsigned deaths = slot_of(id.role, slot).deaths();
+    if (too_many || deaths >= kStartAttempts) {
+      return stop(step, {Outcome::Kind::never_started,
+                         to_string(id) + " ended before the cluster was ready: " +
+                             (too_many ? std::to_string(pool.limiter.limit()) + " deaths"
+                                       : std::to_string(deaths) + " deaths in a row in its slot") +
+                             (why.empty() ? "" : ", the last since " + why)});
+    }
+  } else if (too_many || pool.gave_up) {
+    return give_up(step, id, slot, why);
+  }
+  obey(step, id.role, slot, order);
+}
+
+/// Its incumbent serves on, so there is no hurry.
+void Cluster::challenger_died(Step& step, SlotId slot) {
+  const bool too_many = workers_.limiter.death(step.now);
+  const Duration at_least = too_many ? plan_.giveup_retry : Duration::zero();
+  const SlotOrder order =
+      slot_of(Role::worker, slot).challenger_died(step.now, at_least, fresh_timer(), spread());
+  obey(step, Role::worker, slot, order);
+}
+
+/// The slots of healthy children stay as they are; the others stay empty, but for a probe now and
+/// then.
+void Cluster::give_up(Step& step, ChildId id, SlotId slot, const std::string& why) {
+  Pool& pool = pool_of(id.role);
+  if (pool.probe == id) pool.probe.reset();
+  slot_of(id.role, slot).give_up();
+  for (const SlotId other : slots_of(id.role)) {
+    SlotFsm& fsm = slot_of(id.role, other);
+    if (fsm.state() == SlotState::backing_off) fsm.give_up();
+  }
+  if (!std::exchange(pool.gave_up, true)) {
+    Note note{Note::Kind::giveup, id, slot, {}, false, plan_.giveup_retry, why};
+    step.note(std::move(note));
+    if (plan_.exit_on_giveup) {
+      return stop(
+          step, {Outcome::Kind::gave_up, std::to_string(pool.limiter.limit()) +
+                                             " deaths, the last of " + to_string(id) + since(why)});
+    }
+  }
+  probe_later(step, id.role);
+}
+
+void Cluster::probe_later(Step& step, Role role) {
+  Pool& pool = pool_of(role);
+  if (!pool.gave_up || pool.timer != TimerId{}) return;
+  pool.timer = fresh_timer();
+  step.actions.emplace_back(SetTimer{pool.timer, step.now + plan_.giveup_retry});
+}
+
+/// One child is tried. If it becomes ready, what they died of is over.
+void Cluster::probe(Step& step, Role role) {
+  Pool& pool = pool_of(role);
+  pool.timer = {};
+  if (!pool.gave_up || state_ != ClusterState::running || pool.probe) return;
+  for (const SlotId slot : slots_of(role)) {
+    SlotFsm& fsm = slot_of(role, slot);
+    if (fsm.state() != SlotState::given_up) continue;
+    obey(step, role, slot, fsm.try_again());
+    pool.probe = fsm.incumbent();
+    return;
+  }
+  pool.gave_up = false;  // a reload or a scale has seen to them
+}
+
+void Cluster::recover(Step& step, ChildId by) {
+  Pool& pool = pool_of(by.role);
+  pool.probe.reset();
+  pool.gave_up = false;
+  step.note(note_of(Note::Kind::recover, by));
+  for (const SlotId slot : slots_of(by.role)) {
+    obey(step, by.role, slot, slot_of(by.role, slot).try_again());
+  }
+}
+
+}  // namespace clusterd::core

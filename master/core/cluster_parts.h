@@ -1,0 +1,39 @@
+#pragma once
+
+#include "common/clock.h"
+#include "common/ids.h"
+#include "master/core/child_fsm.h"
+#include "master/core/cluster_events.h"
+#include "master/core/restart_limiter.h"
+
+#include <optional>
+#include <string>
+
+/// What the cluster remembers of its children, slots and roles.
+namespace clusterd::core {
+
+struct ClusterChild {
+  ChildFsm fsm;
+  SlotId slot{};
+  Generation generation{};
+  TimePoint spawned_at;
+  TimePoint ready_at;
+  std::string why;           ///< of the last signal we sent it
+  std::string because;       ///< why it leaves
+  std::string recycle = {};  ///< why it is to be replaced; empty: it is not
+};
+
+struct SlotRecord {
+  std::uint32_t starts = 0;
+  std::optional<LastExit> last_exit = {};
+};
+
+/// What workers have together, and the agent for itself.
+struct Pool {
+  RestartLimiter limiter;
+  bool gave_up = false;               ///< the slots that the dead left stay empty, but for a probe
+  TimerId timer{};                    ///< until the next probe
+  std::optional<ChildId> probe = {};  ///< the one child that is tried after giving up
+};
+
+}  // namespace clusterd::core
