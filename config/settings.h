@@ -54,6 +54,8 @@ struct Listen {
   unsigned mode = 0660;
   std::string owner;  ///< a user's name or number; empty: the master's
   std::string group;  ///< a group's name or number; empty: the master's
+
+  friend bool operator==(const Listen&, const Listen&) = default;
 };
 
 /// worker.recycle: when a healthy worker is replaced. Zero of a thing: never for its sake.

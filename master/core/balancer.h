@@ -44,6 +44,8 @@ class Balancer {
   /// `max_connections` is per worker, open and offered; 0 = no limit.
   explicit Balancer(std::uint32_t max_connections = 0) : max_connections_(max_connections) {}
 
+  void set_max_connections(std::uint32_t count) { max_connections_ = count; }
+
   /// A worker joins; it serves no listener yet.
   [[nodiscard]] Seat join(std::uint32_t window, SlotId slot);
   void serve(Seat seat, ListenerIndex listener);

@@ -1,5 +1,6 @@
 #include "master/os/listener.h"
 
+#include <fcntl.h>
 #include <iterator>
 #include <linux/filter.h>
 #include <netinet/in.h>
@@ -81,6 +82,30 @@ Result<Listener> Listener::open(const Address& address, int backlog) {
   return open(spec);
 }
 
+Result<Listener> Listener::share(const ListenerSpec& spec) const {
+  Listener other;
+  other.kind_ = kind_;
+  other.address_ = address_;
+  if (at_path_) {
+    UnixListenerSpec at_path = spec.at_path;
+    at_path.backlog = spec.backlog;
+    auto shared = at_path_->share(at_path);
+    if (!shared) return shared.error();
+    other.at_path_.emplace(std::move(*shared));
+    return other;
+  }
+  other.fd_.reset(::fcntl(fd(), F_DUPFD_CLOEXEC, 0));
+  if (!other.fd_) return errno_error("copy the descriptor of " + text());
+  if (kind_ == Kind::udp) return other;
+  const auto defer = std::chrono::ceil<std::chrono::seconds>(spec.defer_accept);
+  if (!set_option(fd(), IPPROTO_TCP, TCP_NODELAY, spec.nodelay ? 1 : 0) ||
+      !set_option(fd(), IPPROTO_TCP, TCP_DEFER_ACCEPT, static_cast<int>(defer.count()))) {
+    return errno_error("set options of " + text());
+  }
+  if (::listen(fd(), spec.backlog) < 0) return errno_error("listen on " + text());
+  return other;
+}
+
 std::string Listener::text() const {
   switch (kind_) {
     case Kind::tcp:
@@ -102,7 +127,7 @@ std::uint32_t Listener::waiting() const {
 }
 
 void Listener::refuse_new() {
-  if (at_path_) at_path_->unlink();
+  if (at_path_) at_path_->hide();
   if (kind_ != Kind::tcp) return;
   // A filter of the listening socket sees segments from their TCP header on. It drops those that
   // have SYN set and not ACK; handshakes that have begun end as always.
@@ -120,6 +145,13 @@ void Listener::refuse_new() {
   const sock_fprog filter{static_cast<unsigned short>(std::size(program)), program};
   // Where the kernel refuses, a connection that comes in the next moment is reset by the close.
   (void)::setsockopt(fd(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
+}
+
+void Listener::accept_new() {
+  if (at_path_) at_path_->show();
+  if (kind_ != Kind::tcp) return;
+  const int unused = 0;
+  (void)::setsockopt(fd(), SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof unused);
 }
 
 void Listener::close() {

@@ -31,6 +31,9 @@ class Listener {
   /// TCP with the defaults.
   [[nodiscard]] static Result<Listener> open(const Address& address, int backlog);
 
+  /// Another one on the same socket, for an address that is open already, with other options.
+  [[nodiscard]] Result<Listener> share(const ListenerSpec& spec) const;
+
   [[nodiscard]] int fd() const { return at_path_ ? at_path_->fd() : fd_.get(); }
   /// TCP and UDP: the real one; port 0 is the kernel's choice by now.
   [[nodiscard]] const Address& address() const { return address_; }
@@ -40,9 +43,11 @@ class Listener {
   [[nodiscard]] std::uint32_t waiting() const;
   /// Nobody gets into the queue any more, and nobody falls out of it: for the last look before
   /// close(), which would reset who is in it. TCP: who begins to connect from now on hears nothing,
-  /// and tries again; a path is unlinked.
+  /// and tries again; a path is moved away.
   void refuse_new();
-  /// A path is unlinked.
+  /// As if refuse_new() had not been.
+  void accept_new();
+  /// A path is unlinked, unless the socket is shared.
   void close();
   [[nodiscard]] bool is_open() const { return fd() >= 0; }
 

@@ -1,6 +1,7 @@
 #include "master/os/unix_listener.h"
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <ctime>
 #include <fcntl.h>
@@ -73,6 +74,17 @@ int bind_with_mode(int fd, const sockaddr_un& address, mode_t mode) {
   return bound;
 }
 
+Result<void> give_to_owner(const UnixListenerSpec& spec) {
+  if (!spec.owner && !spec.group) return {};
+  const uid_t owner = spec.owner.value_or(static_cast<uid_t>(-1));
+  const gid_t group = spec.group.value_or(static_cast<gid_t>(-1));
+  if (::lchown(spec.path.c_str(), owner, group) == 0) return {};
+  return errno_error("change the owner of " + spec.path);
+}
+
+/// What is added to the path of a socket that nobody is to find any more.
+constexpr const char* kHidden = ".closing";
+
 }  // namespace
 
 Result<UnixListener> UnixListener::open(const UnixListenerSpec& spec) {
@@ -91,35 +103,52 @@ Result<UnixListener> UnixListener::open(const UnixListenerSpec& spec) {
   struct stat status{};
   if (::lstat(spec.path.c_str(), &status) < 0) return errno_error("look at " + spec.path);
   listener.path_ = spec.path;
-  listener.device_ = status.st_dev;
-  listener.inode_ = status.st_ino;
-  if (spec.owner || spec.group) {
-    const uid_t owner = spec.owner.value_or(static_cast<uid_t>(-1));
-    const gid_t group = spec.group.value_or(static_cast<gid_t>(-1));
-    if (::lchown(spec.path.c_str(), owner, group) < 0) {
-      return errno_error("change the owner of " + spec.path);
-    }
-  }
+  listener.file_ = std::make_shared<File>(spec.path, status.st_dev, status.st_ino);
+  if (auto given = give_to_owner(spec); !given) return given.error();
   if (::listen(listener.fd(), spec.backlog) < 0) return errno_error("listen on " + spec.path);
   return listener;
 }
 
-UnixListener::UnixListener(UnixListener&& other) noexcept
-    : fd_(std::move(other.fd_)),
-      path_(std::move(other.path_)),
-      device_(other.device_),
-      inode_(std::exchange(other.inode_, 0)) {}
+Result<UnixListener> UnixListener::share(const UnixListenerSpec& spec) const {
+  UnixListener other;
+  other.fd_.reset(::fcntl(fd(), F_DUPFD_CLOEXEC, 0));
+  if (!other.fd_) return errno_error("copy the descriptor of " + path_);
+  other.path_ = path_;
+  other.file_ = file_;
+  if (::chmod(path_.c_str(), spec.mode) < 0) return errno_error("change the mode of " + path_);
+  if (auto given = give_to_owner(spec); !given) return given.error();
+  if (::listen(fd(), spec.backlog) < 0) return errno_error("listen on " + path_);
+  return other;
+}
 
-void UnixListener::unlink() {
-  const ino_t ours = std::exchange(inode_, 0);
+UnixListener::File::~File() {
+  if (is_ours()) ::unlink(path_.c_str());
+}
+
+bool UnixListener::File::is_ours() const {
   struct stat status{};
-  if (ours == 0 || ::lstat(path_.c_str(), &status) < 0) return;
-  if (status.st_dev == device_ && status.st_ino == ours) ::unlink(path_.c_str());
+  return ::lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ &&
+         status.st_ino == inode_;
+}
+
+void UnixListener::File::move_to(const std::string& path) {
+  if (path == path_ || !is_ours()) return;
+  if (::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0) {
+    path_ = path;
+  }
+}
+
+void UnixListener::hide() {
+  if (file_) file_->move_to(path_ + kHidden);
+}
+
+void UnixListener::show() {
+  if (file_) file_->move_to(path_);
 }
 
 void UnixListener::close() {
   fd_.reset();
-  unlink();
+  file_.reset();
 }
 
 std::string folder_of(const std::string& path) {

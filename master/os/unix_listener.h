@@ -3,9 +3,11 @@
 #include "common/error.h"
 #include "common/unique_fd.h"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <sys/types.h>
+#include <utility>
 
 namespace clusterd::os {
 
@@ -25,24 +27,46 @@ class UnixListener {
  public:
   [[nodiscard]] static Result<UnixListener> open(const UnixListenerSpec& spec);
 
-  UnixListener(UnixListener&& other) noexcept;
+  /// Another one on the same socket, with another backlog, mode and owner. The path stays for as
+  /// long as one of them is open.
+  [[nodiscard]] Result<UnixListener> share(const UnixListenerSpec& spec) const;
+
+  UnixListener(UnixListener&&) noexcept = default;
   UnixListener& operator=(UnixListener&&) = delete;
-  ~UnixListener() { close(); }
 
   [[nodiscard]] int fd() const { return fd_.get(); }
   [[nodiscard]] bool is_open() const { return static_cast<bool>(fd_); }
   [[nodiscard]] const std::string& path() const { return path_; }
-  /// Takes the path away, if it is still ours: nobody can connect any more.
-  void unlink();
+  /// Moves the path away, if it is still ours: nobody can connect any more.
+  void hide();
+  /// Moves it back.
+  void show();
   void close();
 
  private:
   UnixListener() = default;
 
+  /// The file of a socket, unlinked when nobody has the socket open any more.
+  class File {
+   public:
+    File(std::string path, dev_t device, ino_t inode)
+        : path_(std::move(path)), device_(device), inode_(inode) {}
+    File(const File&) = delete;
+    File& operator=(const File&) = delete;
+    ~File();
+    void move_to(const std::string& path);
+
+   private:
+    [[nodiscard]] bool is_ours() const;
+
+    std::string path_;
+    dev_t device_;
+    ino_t inode_;
+  };
+
   UniqueFd fd_;
   std::string path_;
-  dev_t device_ = 0;
-  ino_t inode_ = 0;  ///< 0: nothing of ours is at the path
+  std::shared_ptr<File> file_;
 };
 
 /// "/run/app" for "/run/app/web.sock"; "." for a bare name.

@@ -177,7 +177,7 @@ std::optional<Accepted> Dispatcher::accept_one(core::ListenerIndex index) {
 /// before it says whose it is, so some of those wait here for their worker.
 bool Dispatcher::may_accept(core::ListenerIndex index) const {
   const Source& source = sources_[index];
-  if (source.paused || !source.listener->is_open()) return false;
+  if (source.paused || source.suspended || !source.listener->is_open()) return false;
   if (source.policy != config::Policy::sticky) return balancer_.anyone(index);
   return balancer_.served(index) && waiting_.size() < kMostWaiting;
 }

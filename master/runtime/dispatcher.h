@@ -43,17 +43,27 @@ class Dispatcher {
 
   Dispatcher(boost::asio::io_context& io, Options options, Events events);
 
-  /// `listener` must outlive the dispatcher. Accepting starts when a worker serves it.
+  /// For workers that join from now on, but for stall_timeout and max_connections, which are all
+  /// workers'.
+  void set_options(Options options);
+
+  /// `listener` must live until it is removed. Accepting starts when a worker serves it.
   [[nodiscard]] Result<void> add_listener(core::ListenerIndex index, os::Listener& listener,
                                           config::Policy policy = config::Policy::round_robin,
                                           Duration queue_timeout = {});
+  /// Takes what is in its kernel queue, for those that serve it, and lets nobody in any more.
+  void suspend_listener(core::ListenerIndex index);
+  /// As if it had not been suspended.
+  void resume_listener(core::ListenerIndex index);
+  /// Nobody serves it any more. What still waits for it is closed.
+  void remove_listener(core::ListenerIndex index);
 
   /// Makes the lane of a child that said hello.
   [[nodiscard]] Result<OfferLane::WorkerEnds> join(ChildId child, SlotId slot = {});
   /// The child serves the listener, once it is in the rotation.
   void serve(ChildId child, core::ListenerIndex listener);
   void enter_rotation(ChildId child);
-  /// No more connections for it; what it has not taken goes to others if there are any.
+  /// No more connections for it; what it has not taken goes to others, or waits for them.
   void leave_rotation(ChildId child);
   /// It could not receive all the descriptors that it was offered.
   void refuse(ChildId child);
@@ -104,6 +114,7 @@ class Dispatcher {
   void end_the_leaving();
   [[nodiscard]] bool ask_for_wake(TimePoint now);
   [[nodiscard]] bool asked_for_room(Member& member);
+  void empty_queue(core::ListenerIndex index);
   void arm_listeners();
   void arm(Source& source, core::ListenerIndex index, bool wanted);
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <sys/epoll.h>
+#include <utility>
 
 namespace clusterd::runtime {
 
@@ -22,6 +23,43 @@ Result<void> Dispatcher::add_listener(core::ListenerIndex index, os::Listener& l
   return {};
 }
 
+void Dispatcher::set_options(Options options) {
+  options_ = options;
+  balancer_.set_max_connections(options.max_connections);
+}
+
+void Dispatcher::suspend_listener(core::ListenerIndex index) {
+  Source& source = sources_[index];
+  if (source.listener == nullptr || std::exchange(source.suspended, true)) return;
+  source.listener->refuse_new();
+  empty_queue(index);
+  turn();
+}
+
+void Dispatcher::resume_listener(core::ListenerIndex index) {
+  Source& source = sources_[index];
+  if (source.listener == nullptr || !std::exchange(source.suspended, false)) return;
+  source.listener->accept_new();
+  turn();
+}
+
+void Dispatcher::remove_listener(core::ListenerIndex index) {
+  if (sources_[index].listener == nullptr) return;
+  ::epoll_ctl(epoll_.native_handle(), EPOLL_CTL_DEL, sources_[index].listener->fd(), nullptr);
+  std::erase(handing_out_, index);
+  std::erase_if(waiting_, [&](const Accepted& one) { return one.offer.listener == index; });
+  sources_[index] = Source{};
+}
+
+/// Those in the kernel's queue would be reset by a close.
+void Dispatcher::empty_queue(core::ListenerIndex index) {
+  while (serves(index)) {
+    auto connection = accept_one(index);
+    if (!connection) break;
+    waiting_.push_back(std::move(*connection));
+  }
+}
+
 Result<OfferLane::WorkerEnds> Dispatcher::join(ChildId child, SlotId slot) {
   auto lane = OfferLane::create(options_.window);
   if (!lane) return lane.error();
@@ -33,7 +71,8 @@ Result<OfferLane::WorkerEnds> Dispatcher::join(ChildId child, SlotId slot) {
     return errno_error("watch an eventfd");
   }
   OfferLane::WorkerEnds ends = lane->take_worker_ends();
-  members_[child] = std::make_unique<Member>(Member{child, slot, std::move(*lane)});
+  members_[child] =
+      std::make_unique<Member>(Member{child, slot, std::move(*lane), options_.window});
   return ends;
 }
 
@@ -53,7 +92,7 @@ void Dispatcher::enter_rotation(ChildId child) {
   const auto found = members_.find(child);
   if (found == members_.end() || found->second->seat) return;
   Member& member = *found->second;
-  member.seat = balancer_.join(options_.window, member.slot);
+  member.seat = balancer_.join(member.window, member.slot);
   member.in_rotation = true;
   if (member.broken) ledger(member).end();
   const auto index = static_cast<std::size_t>(*member.seat);
@@ -73,10 +112,9 @@ void Dispatcher::leave_rotation(ChildId child) {
     // and goes on taking what still waits. See end_the_leaving().
     member.leaving = true;
   } else {
-    const bool others = balancer_.anyone_but(*member.seat);
     ledger(member).end();
     balancer_.retire(*member.seat);
-    if (others) take_back(member, Clock::now());
+    take_back(member, Clock::now());
     member.lane.end();
   }
   turn();
@@ -122,12 +160,7 @@ void Dispatcher::stop_accepting() {
   for (core::ListenerIndex index = 0; index < sources_.size(); ++index) {
     Source& source = sources_[index];
     if (source.listener == nullptr) continue;
-    // Those in the kernel's queue would be reset by the close.
-    while (serves(index)) {
-      auto connection = accept_one(index);
-      if (!connection) break;
-      waiting_.push_back(std::move(*connection));
-    }
+    empty_queue(index);
     source.armed = false;
     source.listener->close();  // which also takes it out of the epoll set
   }

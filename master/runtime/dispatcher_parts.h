@@ -23,6 +23,7 @@ struct DispatcherSource {
   std::uint64_t expired = 0;
   bool armed = false;
   bool paused = false;
+  bool suspended = false;  ///< nothing new from it, since it may be closed soon
   std::uint64_t accepted = 0;
   std::uint64_t raced = 0;  ///< accept race: what dead workers had accepted
 };
@@ -32,6 +33,7 @@ struct DispatcherMember {
   ChildId child;
   SlotId slot{};
   OfferLane lane;
+  std::uint32_t window = 0;
   std::vector<core::ListenerIndex> serves{};
   std::optional<core::Balancer::Seat> seat{};
   bool in_rotation = false;

@@ -1,0 +1,63 @@
+#include "master/runtime/open_listener.h"
+
+#include "master/os/identity.h"
+
+namespace clusterd::runtime {
+namespace {
+
+os::ListenerSpec::Kind to_os(config::Listen::Kind kind) {
+  switch (kind) {
+    case config::Listen::Kind::tcp:
+      return os::ListenerSpec::Kind::tcp;
+    case config::Listen::Kind::unix_socket:
+      return os::ListenerSpec::Kind::unix_socket;
+    case config::Listen::Kind::udp:
+      return os::ListenerSpec::Kind::udp;
+  }
+  return os::ListenerSpec::Kind::tcp;
+}
+
+Result<os::ListenerSpec> spec_of(const config::Listen& listen) {
+  os::ListenerSpec spec;
+  spec.kind = to_os(listen.kind);
+  spec.address = listen.address;
+  spec.backlog = listen.backlog;
+  spec.v6only = listen.v6only;
+  spec.nodelay = listen.nodelay;
+  spec.defer_accept = listen.defer_accept;
+  spec.at_path.path = listen.path;
+  spec.at_path.mode = listen.mode;
+  if (!listen.owner.empty()) {
+    const auto owner = os::find_user(listen.owner);
+    if (!owner) return owner.error();
+    spec.at_path.owner = *owner;
+  }
+  if (!listen.group.empty()) {
+    const auto group = os::find_group(listen.group);
+    if (!group) return group.error();
+    spec.at_path.group = *group;
+  }
+  return spec;
+}
+
+}  // namespace
+
+Result<os::Listener> open_listener(const config::Listen& listen) {
+  const auto spec = spec_of(listen);
+  if (!spec) return spec.error();
+  return os::Listener::open(*spec);
+}
+
+bool same_address(const config::Listen& a, const config::Listen& b) {
+  if (a.kind != b.kind) return false;
+  if (a.kind == config::Listen::Kind::unix_socket) return a.path == b.path;
+  return a.address.text() == b.address.text() && a.v6only == b.v6only;
+}
+
+Result<os::Listener> share_listener(const os::Listener& open, const config::Listen& listen) {
+  const auto spec = spec_of(listen);
+  if (!spec) return spec.error();
+  return open.share(*spec);
+}
+
+}  // namespace clusterd::runtime

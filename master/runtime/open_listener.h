@@ -1,0 +1,20 @@
+#pragma once
+
+#include "common/error.h"
+#include "config/settings.h"
+#include "master/os/listener.h"
+
+namespace clusterd::runtime {
+
+/// Opens what a [[listen]] says. Users and groups are looked up, which can block: at start, and
+/// when an operator reloads.
+[[nodiscard]] Result<os::Listener> open_listener(const config::Listen& listen);
+
+/// The same address, in both.
+[[nodiscard]] bool same_address(const config::Listen& a, const config::Listen& b);
+
+/// On the socket of `open`, which has the same address.
+[[nodiscard]] Result<os::Listener> share_listener(const os::Listener& open,
+                                                  const config::Listen& listen);
+
+}  // namespace clusterd::runtime
