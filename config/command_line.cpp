@@ -1,11 +1,14 @@
 #include "config/command_line.h"
 
+#include "config/command_number.h"
 #include "config/nearest.h"
 #include "config/words.h"
 
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <cstdlib>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -17,7 +20,12 @@ namespace clusterd::config {
 namespace {
 
 constexpr int kUsage = 64;  // EX_USAGE of sysexits.h
-constexpr std::string_view kCommands[] = {"start", "check", "init", "status", "stop", "version"};
+constexpr std::string_view kCommands[] = {"start",  "check",   "init",  "status",
+                                          "events", "reload",  "scale", "restart",
+                                          "stop",   "recycle", "kill",  "version"};
+constexpr int kMostWorkers = 1024;
+constexpr std::string_view kWantedNumber = "N, +N or -N, with N from 1 to 1024";
+constexpr std::string_view kWantedSlot = "SLOT, a number from 0 to 1023";
 
 PrintAndExit usage_error(const std::string& what) {
   const std::string after = what.ends_with('?') ? " " : "; ";
@@ -45,9 +53,12 @@ class CommandLine {
  private:
   [[nodiscard]] CLI::App* add_command(std::string_view name, const std::string& what);
   void add_commands();
+  void add_start_options();
   void add_target(CLI::App* command);
+  void add_number(CLI::App* command, const std::string& name, const std::string& what);
   [[nodiscard]] std::string mistake_at_top() const;
   [[nodiscard]] std::string mistake_in(const CLI::App& command) const;
+  [[nodiscard]] std::string mistake_in_number(const CLI::App& command) const;
   [[nodiscard]] Command command(const CLI::App* given) const;
 
   CLI::App app_{"clusterd keeps a pool of worker processes running and hands them connections.",
@@ -57,11 +68,20 @@ class CommandLine {
   CLI::App* init_ = nullptr;
   CLI::App* keys_ = nullptr;
   CLI::App* status_ = nullptr;
+  CLI::App* events_ = nullptr;
+  CLI::App* reload_ = nullptr;
+  CLI::App* restart_ = nullptr;
+  CLI::App* scale_ = nullptr;
+  CLI::App* recycle_ = nullptr;
+  CLI::App* kill_ = nullptr;
   CLI::App* stop_ = nullptr;
   CLI::App* version_ = nullptr;
   Target target_;
   InitCommand new_file_;
+  std::string number_;
   bool json_ = false;
+  bool follow_ = false;
+  bool dry_run_ = false;
   bool now_ = false;
   bool no_wait_ = false;
   bool print_version_ = false;
@@ -78,6 +98,28 @@ CommandLine::CommandLine() {
   app_.require_subcommand(0, 1);
 
   add_commands();
+  add_start_options();
+  init_->add_option("FILE", new_file_.file, "The file to write; app.conf if none is given")
+      ->type_name("");
+  init_->add_option("--worker", new_file_.worker, "The worker's program and its arguments")
+      ->type_name("COMMAND");
+  // Before FILE. For CLI11 -1 is a number, as long as no option is called so.
+  add_number(scale_, "N", "So many workers, +N: so many more, -N: so many fewer");
+  add_number(recycle_, "SLOT", "The worker's slot");
+  add_number(kill_, "SLOT", "The worker's slot");
+  for (CLI::App* command : {status_, events_, reload_, restart_, scale_, recycle_, kill_, stop_}) {
+    add_target(command);
+  }
+  status_->add_flag("--json", json_, "Print JSON");
+  events_->add_flag("-f,--follow", follow_, "Go on with what happens from now on");
+  reload_->add_flag("--dry-run", dry_run_, "Only say what would change");
+  stop_->add_flag("--now", now_, "Kill the workers instead of draining them");
+  for (CLI::App* command : {reload_, restart_, scale_, stop_}) {
+    command->add_flag("--no-wait", no_wait_, "Return at once");
+  }
+}
+
+void CommandLine::add_start_options() {
   for (CLI::App* with_file : {start_, check_}) {
     with_file->add_option("FILE", target_.file, "The configuration file")
         ->type_name("")
@@ -90,15 +132,6 @@ CommandLine::CommandLine() {
         ->expected(1)
         ->allow_extra_args(false);
   }
-  init_->add_option("FILE", new_file_.file, "The file to write; app.conf if none is given")
-      ->type_name("");
-  init_->add_option("--worker", new_file_.worker, "The worker's program and its arguments")
-      ->type_name("COMMAND");
-  add_target(status_);
-  add_target(stop_);
-  status_->add_flag("--json", json_, "Print JSON");
-  stop_->add_flag("--now", now_, "Kill the workers instead of draining them");
-  stop_->add_flag("--no-wait", no_wait_, "Return at once");
 }
 
 void CommandLine::add_commands() {
@@ -106,6 +139,12 @@ void CommandLine::add_commands() {
   check_ = add_command("check", "Say what is wrong in a configuration file");
   init_ = add_command("init", "Write a configuration file to start from");
   status_ = add_command("status", "Show the state of a running cluster");
+  events_ = add_command("events", "Show what has happened, one JSON object a line");
+  reload_ = add_command("reload", "Read the configuration again, and replace the workers");
+  restart_ = add_command("restart", "Replace all workers, one after another");
+  scale_ = add_command("scale", "Change the number of workers");
+  recycle_ = add_command("recycle", "Replace one worker, which finishes what it holds");
+  kill_ = add_command("kill", "Kill one worker, which is then replaced");
   stop_ = add_command("stop", "Stop a running cluster, and wait until it is gone");
   version_ = add_command("version", "Print the version");
   keys_ = add_command("keys", "Print the keys of a configuration file as Markdown");
@@ -123,6 +162,10 @@ void CommandLine::add_target(CLI::App* command) {
   command->add_option("FILE", target_.file, "The configuration file it was started with")
       ->type_name("");
   command->add_option("--socket", target_.socket, "Its control socket")->type_name("PATH");
+}
+
+void CommandLine::add_number(CLI::App* command, const std::string& name, const std::string& what) {
+  command->add_option(name, number_, what)->type_name("")->required();
 }
 
 Command CommandLine::read(int argc, const char* const* argv) {
@@ -173,11 +216,24 @@ std::string CommandLine::mistake_in(const CLI::App& command) const {
 
   if (&command == version_ || &command == keys_) return "";
   if (&command == init_) return new_file_.file.empty() ? "FILE is empty" : "";
-  const bool by_socket = &command == status_ || &command == stop_;
-  if (!by_socket && target_.file.empty()) return "FILE is missing";
-  if (by_socket && target_.file.empty() == target_.socket.empty())
-    return "expected either FILE or --socket PATH";
-  return "";
+  if (&command == start_ || &command == check_) {
+    return target_.file.empty() ? "FILE is missing" : "";
+  }
+  if (const std::string mistake = mistake_in_number(command); !mistake.empty()) return mistake;
+  const bool one = target_.file.empty() != target_.socket.empty();
+  return one ? "" : "expected either FILE or --socket PATH";
+}
+
+std::string CommandLine::mistake_in_number(const CLI::App& command) const {
+  const bool by_slot = &command == recycle_ || &command == kill_;
+  if (!by_slot && &command != scale_) return "";
+  const std::string wanted = "expected " + std::string(by_slot ? kWantedSlot : kWantedNumber);
+  if (number_.empty()) return wanted;
+  const std::optional<Number> number = parse_number(number_);
+  const int size = number ? std::abs(number->value) : -1;
+  const bool fits = by_slot ? size >= 0 && size < kMostWorkers && !number->has_sign
+                            : size >= 1 && size <= kMostWorkers;
+  return fits ? "" : wanted + ", got " + in_quotes(number_);
 }
 
 Command CommandLine::command(const CLI::App* given) const {
@@ -186,8 +242,15 @@ Command CommandLine::command(const CLI::App* given) const {
   if (given == init_) return new_file_;
   if (given == keys_) return KeysCommand{};
   if (given == status_) return StatusCommand{target_, json_};
+  if (given == events_) return EventsCommand{target_, follow_};
+  if (given == reload_) return ReloadCommand{target_, dry_run_, !no_wait_};
+  if (given == restart_) return RestartCommand{target_, !no_wait_};
   if (given == stop_) return StopCommand{target_, now_, !no_wait_};
-  return version();
+  if (given == version_) return version();
+  const Number number = parse_number(number_).value_or(Number{});
+  if (given == recycle_) return RecycleCommand{target_, number.value};
+  if (given == kill_) return KillCommand{target_, number.value};
+  return ScaleCommand{target_, number.value, number.has_sign, !no_wait_};
 }
 
 }  // namespace

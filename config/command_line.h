@@ -46,6 +46,45 @@ struct StopCommand {
   bool wait = true;
 };
 
+/// clusterd reload [--dry-run] [--no-wait] TARGET
+struct ReloadCommand {
+  Target target;
+  bool dry_run = false;
+  bool wait = true;
+};
+
+/// clusterd restart [--no-wait] TARGET
+struct RestartCommand {
+  Target target;
+  bool wait = true;
+};
+
+/// clusterd scale N|+N|-N [--no-wait] TARGET
+struct ScaleCommand {
+  Target target;
+  int number = 0;         ///< 1..1024, or -1024..-1 if `relative`
+  bool relative = false;  ///< +N or -N: so many more, or fewer
+  bool wait = true;
+};
+
+/// clusterd recycle SLOT TARGET
+struct RecycleCommand {
+  Target target;
+  int slot = 0;  ///< 0..1023
+};
+
+/// clusterd kill SLOT TARGET
+struct KillCommand {
+  Target target;
+  int slot = 0;
+};
+
+/// clusterd events [--follow] TARGET
+struct EventsCommand {
+  Target target;
+  bool follow = false;
+};
+
 /// The command line is finished with: print `text` and exit with `code` (help, version, usage).
 struct PrintAndExit {
   std::string text;
@@ -53,7 +92,8 @@ struct PrintAndExit {
 };
 
 using Command = std::variant<StartCommand, CheckCommand, InitCommand, KeysCommand, StatusCommand,
-                             StopCommand, PrintAndExit>;
+                             StopCommand, ReloadCommand, RestartCommand, ScaleCommand,
+                             RecycleCommand, KillCommand, EventsCommand, PrintAndExit>;
 
 /// Reads argv. Never exits or prints by itself.
 [[nodiscard]] Command parse_command_line(int argc, const char* const* argv);

@@ -2,7 +2,6 @@
 #include "common/environment.h"
 #include "config/command_line.h"
 #include "config/keys.h"
-#include "master/ctl/init.h"
 #include "master/ctl/verbs.h"
 #include "master/os/self.h"
 #include "master/start.h"
@@ -23,22 +22,17 @@ struct Run {
   int operator()(const clusterd::config::CheckCommand& command) const {
     return clusterd::run_check(command);
   }
-  int operator()(const clusterd::config::InitCommand& command) const {
-    return clusterd::ctl::run_init(command);
-  }
   int operator()(const clusterd::config::KeysCommand&) const {
     std::fputs(clusterd::config::keys_markdown().c_str(), stdout);
     return 0;
   }
-  int operator()(const clusterd::config::StatusCommand& command) const {
-    return clusterd::ctl::run_status(command);
-  }
-  int operator()(const clusterd::config::StopCommand& command) const {
-    return clusterd::ctl::run_stop(command);
-  }
   int operator()(const clusterd::config::PrintAndExit& print) const {
     std::fputs(print.text.c_str(), print.code == 0 ? stdout : stderr);
     return print.code;
+  }
+  template <typename Verb>
+  int operator()(const Verb& command) const {
+    return clusterd::ctl::run(command);
   }
 };
 

@@ -6,6 +6,8 @@
 #include "master/os/pidfd.h"
 #include "master/os/unix_listener.h"
 
+#include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <optional>
 #include <poll.h>
@@ -30,13 +32,20 @@ std::variant<std::string, Failure> socket_of(const config::Target& target) {
   return Failure{text, kConfig};
 }
 
-std::variant<std::string, Failure> check_answer(std::string_view line) {
-  const auto answer = check_json(line);
-  if (!answer || answer->kind != JsonKind::object) {
-    return Failure{"the master's answer is no JSON object", kInternal};
+/// How long the end of a process may come after that of its sockets.
+constexpr int kEndTimeoutMs = 1'000;
+
+enum class Wait : std::uint8_t { readable, unheard, timed_out };
+
+/// Waits until there is something to read at `fd`.
+Wait wait_for(int fd, const Request& request) {
+  pollfd both[] = {{fd, POLLIN, 0}, {request.listener_fd, 0, 0}};
+  for (;;) {
+    const int ready = ::poll(both, 2, request.patient ? -1 : kAnswerTimeoutMs);
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready <= 0) return Wait::timed_out;
+    return both[1].revents != 0 ? Wait::unheard : Wait::readable;
   }
-  if (answer->boolean("ok") == true) return std::string(line);
-  return Failure{answer->string("error").value_or("the master refused"), kSystem};
 }
 
 }  // namespace
@@ -55,21 +64,47 @@ std::variant<Client, Failure> Client::connect(const config::Target& target) {
   return Failure{fd.error().message(), kSystem};
 }
 
-std::variant<std::string, Failure> Client::ask(const std::string& request) {
-  if (::send(fd_.get(), request.data(), request.size(), MSG_NOSIGNAL) !=
-      static_cast<ssize_t>(request.size())) {
+std::variant<std::string, Failure> Client::ask(const Request& request) {
+  auto last = converse(request, [](std::string_view) { return true; });
+  const auto* line = std::get_if<std::string>(&last);
+  if (line == nullptr) return last;
+  const auto answer = check_json(*line);
+  if (answer->boolean("ok") == true) return last;
+  return Failure{answer->string("error").value_or("the master refused"), kSystem};
+}
+
+std::variant<std::string, Failure> Client::converse(const Request& request, const OnLine& on_line) {
+  const std::string text = request.line + "\n";
+  if (::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL) !=
+      static_cast<ssize_t>(text.size())) {
     return Failure{errno_error("write to the master").message(), kSystem};
   }
+  const Result<UniqueFd> master = master_process();
   LineReader lines(kLongestAnswer);
   for (;;) {
-    if (const auto line = lines.next()) return check_answer(*line);
-    pollfd ready{fd_.get(), POLLIN, 0};
-    if (::poll(&ready, 1, kAnswerTimeoutMs) <= 0) return Failure{"the master does not answer"};
+    while (const auto line = lines.next()) {
+      const auto answer = check_json(*line);
+      if (!answer || answer->kind != JsonKind::object) {
+        return Failure{"the master's answer is no JSON object", kInternal};
+      }
+      const bool last = answer->find("ok") != nullptr;
+      if (last || !on_line(*line)) return std::string(*line);
+    }
+    const Wait wait = wait_for(fd_.get(), request);
+    if (wait == Wait::unheard) return "";
+    if (wait == Wait::timed_out) return Failure{"the master does not answer"};
     char buffer[64 * 1024];
     const ssize_t got = ::recv(fd_.get(), buffer, sizeof buffer, 0);
-    if (got <= 0 || lines.too_long()) return Failure{"the master closed the connection"};
+    if (got <= 0 || lines.too_long()) return no_more(request.verb, master);
     lines.add({buffer, static_cast<std::size_t>(got)});
   }
+}
+
+/// Why no line comes any more: the master is gone, or wants no more of this client.
+Failure Client::no_more(const std::string& verb, const Result<UniqueFd>& master) const {
+  pollfd end{master ? master->get() : -1, POLLIN, 0};
+  const bool gone = master && ::poll(&end, 1, kEndTimeoutMs) > 0;
+  return {gone ? "the master ended in mid-" + verb : "the master closed the connection"};
 }
 
 Result<UniqueFd> Client::master_process() const {

@@ -1,10 +1,9 @@
-#include "master/ctl/init.h"
-
 #include "common/unique_fd.h"
 #include "config/init_text.h"
 #include "config/parse.h"
 #include "config/words.h"
 #include "master/ctl/client.h"
+#include "master/ctl/verbs.h"
 
 #include <cerrno>
 #include <cstdio>
@@ -39,7 +38,7 @@ std::string write_new(const std::string& file, std::string_view text) {
 
 }  // namespace
 
-int run_init(const config::InitCommand& command) {
+int run(const config::InitCommand& command) {
   std::vector<std::string> words;
   if (!command.worker.empty()) {
     auto split = config::split_words(command.worker);

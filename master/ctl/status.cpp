@@ -19,10 +19,10 @@ bool colour_wanted() {
 
 }  // namespace
 
-int run_status(const config::StatusCommand& command) {
+int run(const config::StatusCommand& command) {
   auto connected = Client::connect(command.target);
   if (const auto* failure = std::get_if<Failure>(&connected)) return report(*failure);
-  auto answer = std::get<Client>(connected).ask("{\"verb\":\"status\"}\n");
+  auto answer = std::get<Client>(connected).ask({"status", "{\"verb\":\"status\"}"});
   if (const auto* failure = std::get_if<Failure>(&answer)) return report(*failure);
   const std::string& line = std::get<std::string>(answer);
   const auto object = check_json(line);

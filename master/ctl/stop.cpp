@@ -8,7 +8,7 @@
 
 namespace clusterd::ctl {
 
-int run_stop(const config::StopCommand& command) {
+int run(const config::StopCommand& command) {
   auto connected = Client::connect(command.target);
   if (const auto* failure = std::get_if<Failure>(&connected)) return report(*failure);
   auto& client = std::get<Client>(connected);
@@ -17,8 +17,8 @@ int run_stop(const config::StopCommand& command) {
   if (!master) return report({master.error().message(), kSystem});
 
   const TimePoint start = Clock::now();
-  auto answer =
-      client.ask(command.now ? "{\"verb\":\"stop\",\"now\":true}\n" : "{\"verb\":\"stop\"}\n");
+  auto answer = client.ask(
+      {"stop", command.now ? "{\"verb\":\"stop\",\"now\":true}" : "{\"verb\":\"stop\"}"});
   if (const auto* failure = std::get_if<Failure>(&answer)) return report(*failure);
   if (!command.wait) return 0;
 

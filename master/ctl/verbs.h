@@ -4,8 +4,15 @@
 
 namespace clusterd::ctl {
 
-/// The client verbs. Each talks to a running master, prints, and gives the exit code.
-int run_status(const config::StatusCommand& command);
-int run_stop(const config::StopCommand& command);
+/// The client verbs. Each prints, and gives the exit code; all but init talk to a running master.
+int run(const config::InitCommand& command);
+int run(const config::StatusCommand& command);
+int run(const config::EventsCommand& command);
+int run(const config::ReloadCommand& command);
+int run(const config::RestartCommand& command);
+int run(const config::ScaleCommand& command);
+int run(const config::RecycleCommand& command);
+int run(const config::KillCommand& command);
+int run(const config::StopCommand& command);
 
 }  // namespace clusterd::ctl

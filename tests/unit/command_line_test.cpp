@@ -124,6 +124,73 @@ TEST_CASE("stop drains and waits unless told otherwise") {
   CHECK_FALSE(other.wait);
 }
 
+TEST_CASE("reload and restart wait unless told otherwise") {
+  const auto reload = read_as<ReloadCommand>({"reload", "app.conf"});
+  CHECK(reload.target.file == "app.conf");
+  CHECK_FALSE(reload.dry_run);
+  CHECK(reload.wait);
+  const auto other = read_as<ReloadCommand>({"reload", "--no-wait", "--socket", "s", "--dry-run"});
+  CHECK(other.target.socket == "s");
+  CHECK(other.dry_run);
+  CHECK_FALSE(other.wait);
+  CHECK(read_as<RestartCommand>({"restart", "app.conf"}).wait);
+  CHECK_FALSE(read_as<RestartCommand>({"restart", "app.conf", "--no-wait"}).wait);
+  CHECK(usage_error({"restart", "--dry-run", "a"}) == R"(restart: unknown option "--dry-run";)");
+  CHECK(usage_error({"reload", "--dryrun", "a"}) ==
+        R"(reload: unknown option "--dryrun"; did you mean "--dry-run"?)");
+}
+
+TEST_CASE("scale takes how many workers, how many more, or how many fewer") {
+  const auto scaled = [](const std::vector<const char*>& words) {
+    const auto scale = read_as<ScaleCommand>(words);
+    CHECK(scale.target.file + scale.target.socket == "x");
+    return (scale.relative ? "by " : "to ") + std::to_string(scale.number);
+  };
+  CHECK(scaled({"scale", "6", "x"}) == "to 6");
+  CHECK(scaled({"scale", "+2", "x"}) == "by 2");
+  CHECK(scaled({"scale", "-1", "x"}) == "by -1");
+  CHECK(scaled({"scale", "-12", "--no-wait", "x"}) == "by -12");
+  CHECK(scaled({"scale", "--no-wait", "-1", "x"}) == "by -1");
+  CHECK(scaled({"scale", "--socket", "x", "-1024"}) == "by -1024");
+  CHECK(scaled({"scale", "--", "-1", "x"}) == "by -1");
+  CHECK(scaled({"scale", "1024", "--", "x"}) == "to 1024");
+  CHECK(read_as<ScaleCommand>({"scale", "4", "4"}).target.file == "4");
+  CHECK(read_as<ScaleCommand>({"scale", "4", "x"}).wait);
+  CHECK_FALSE(read_as<ScaleCommand>({"scale", "4", "--no-wait", "x"}).wait);
+  const std::string wanted = "scale: expected N, +N or -N, with N from 1 to 1024";
+  CHECK(usage_error({"scale"}) == wanted + ";");
+  CHECK(usage_error({"scale", "--socket", "x"}) == wanted + ";");
+  for (const char* const number :
+       {"x", "0", "+0", "-0", "1025", "-1025", "4x", "+-1", "++1", "1.5", " 4", "99999999999"}) {
+    CHECK(usage_error({"scale", number, "x"}) == wanted + ", got \"" + number + "\";");
+  }
+  CHECK(usage_error({"scale", "--1", "x"}) == R"(scale: unknown option "--1";)");
+  CHECK(usage_error({"scale", "-n", "x"}) == R"(scale: unknown option "-n";)");
+}
+
+TEST_CASE("recycle and kill take a slot") {
+  CHECK(read_as<RecycleCommand>({"recycle", "3", "app.conf"}).slot == 3);
+  CHECK(read_as<RecycleCommand>({"recycle", "3", "app.conf"}).target.file == "app.conf");
+  CHECK(read_as<KillCommand>({"kill", "--socket", "s", "1023"}).slot == 1023);
+  CHECK(read_as<KillCommand>({"kill", "--socket", "s", "0"}).target.socket == "s");
+  for (const char* const command : {"recycle", "kill"}) {
+    const std::string wanted = std::string(command) + ": expected SLOT, a number from 0 to 1023";
+    CHECK(usage_error({command}) == wanted + ";");
+    CHECK(usage_error({command, "app.conf"}) == wanted + ", got \"app.conf\";");
+    CHECK(usage_error({command, "1024", "a"}) == wanted + ", got \"1024\";");
+    CHECK(usage_error({command, "+1", "a"}) == wanted + ", got \"+1\";");
+    CHECK(usage_error({command, "-1", "a"}) == wanted + ", got \"-1\";");
+  }
+}
+
+TEST_CASE("events are those that were, or those to come as well") {
+  CHECK_FALSE(read_as<EventsCommand>({"events", "app.conf"}).follow);
+  CHECK(read_as<EventsCommand>({"events", "-f", "app.conf"}).follow);
+  CHECK(read_as<EventsCommand>({"events", "--socket", "s", "--follow"}).follow);
+  CHECK(usage_error({"events", "--folow", "a"}) ==
+        R"(events: unknown option "--folow"; did you mean "--follow"?)");
+}
+
 TEST_CASE("the version is a command and an option") {
   CHECK(help({"version"}) == "clusterd 0.1.0\n");
   CHECK(help({"--version"}) == "clusterd 0.1.0\n");
@@ -131,7 +198,8 @@ TEST_CASE("the version is a command and an option") {
 
 TEST_CASE("help names every command, and a command's help its options") {
   const std::string all = help({"--help"});
-  for (const char* command : {"start", "check", "init", "status", "stop", "version"}) {
+  for (const char* command : {"start", "check", "init", "status", "events", "reload", "restart",
+                              "scale", "recycle", "kill", "stop", "version"}) {
     CAPTURE(command);
     CHECK(contains(all, std::string("\n  ") + command + " "));
     CHECK(contains(help({command, "--help"}), std::string("Usage: clusterd ") + command));
@@ -145,6 +213,7 @@ TEST_CASE("help names every command, and a command's help its options") {
   CHECK(contains(help({"status", "--help"}), "--socket PATH"));
   CHECK(contains(help({"stop", "app.conf", "-h"}), "--now"));
   CHECK(contains(help({"stop", "--help"}), "--no-wait"));
+  CHECK(contains(help({"scale", "--help"}), "Usage: clusterd scale [OPTIONS] N [FILE]\n"));
 }
 
 TEST_CASE("a missing command is a usage error") {
@@ -157,7 +226,9 @@ TEST_CASE("a missing command is a usage error") {
 TEST_CASE("an unknown command suggests the nearest") {
   CHECK(usage_error({"strat", "app.conf"}) == R"(unknown command "strat"; did you mean "start"?)");
   CHECK(usage_error({"Status"}) == R"(unknown command "Status"; did you mean "status"?)");
-  CHECK(usage_error({"reload", "app.conf"}) == R"(unknown command "reload";)");
+  CHECK(usage_error({"relaod", "app.conf"}) ==
+        R"(unknown command "relaod"; did you mean "reload"?)");
+  CHECK(usage_error({"upgrade", "app.conf"}) == R"(unknown command "upgrade";)");
   CHECK(usage_error({"foo", "start", "app.conf"}) == R"(unknown command "foo";)");
   CHECK(usage_error({"line\nbreak"}) == R"(unknown command "line\x0abreak";)");
 }
@@ -187,8 +258,11 @@ TEST_CASE("a missing file and one too many are usage errors") {
   CHECK(usage_error({"version", "a"}) == R"(version: unexpected argument "a";)");
 }
 
-TEST_CASE("status and stop need exactly one of file and socket") {
-  for (const char* command : {"status", "stop"}) {
+TEST_CASE("a command to a running cluster needs exactly one of file and socket") {
+  CHECK(usage_error({"scale", "4"}) == "scale: expected either FILE or --socket PATH;");
+  CHECK(usage_error({"kill", "4", "a", "--socket", "s"}) ==
+        "kill: expected either FILE or --socket PATH;");
+  for (const char* command : {"status", "stop", "reload", "restart", "events"}) {
     const std::string expected = std::string(command) + ": expected either FILE or --socket PATH;";
     CHECK(usage_error({command}) == expected);
     CHECK(usage_error({command, "--socket", "s", "app.conf"}) == expected);

@@ -1,7 +1,6 @@
-#include "master/ctl/init.h"
-
 #include "config/init_text.h"
 #include "config/keys.h"
+#include "master/ctl/verbs.h"
 #include "tests/support/config_texts.h"
 #include "tests/support/temp_dir.h"
 
@@ -110,7 +109,7 @@ TEST_CASE("a new app.conf has every key, and each can be put to use") {
 TEST_CASE("init writes a file, and never over one") {
   const TempDir folder;
   const std::string file = folder.path("shop.conf");
-  CHECK(ctl::run_init({file, "/bin/true -v"}) == 0);
+  CHECK(ctl::run(config::InitCommand{file, "/bin/true -v"}) == 0);
   const std::string written = clusterd::test::read_file(file);
   CHECK(written == init_text(file, Words{"/bin/true", "-v"}));
   struct stat status{};
@@ -119,11 +118,11 @@ TEST_CASE("init writes a file, and never over one") {
   CHECK((status.st_mode & 0600U) == 0600);
   CHECK(std::holds_alternative<Settings>(load(file)));
 
-  CHECK(ctl::run_init({file, "./other"}) == 71);
+  CHECK(ctl::run(config::InitCommand{file, "./other"}) == 71);
   CHECK(clusterd::test::read_file(file) == written);
-  CHECK(ctl::run_init({folder.path("none/app.conf"), ""}) == 71);
-  CHECK(ctl::run_init({folder.path("app.conf"), "a 'b"}) == 64);
+  CHECK(ctl::run(config::InitCommand{folder.path("none/app.conf"), ""}) == 71);
+  CHECK(ctl::run(config::InitCommand{folder.path("app.conf"), "a 'b"}) == 64);
   CHECK(::stat(folder.path("app.conf").c_str(), &status) != 0);
   // The program may come later.
-  CHECK(ctl::run_init({folder.path("app.conf"), "./none"}) == 0);
+  CHECK(ctl::run(config::InitCommand{folder.path("app.conf"), "./none"}) == 0);
 }
