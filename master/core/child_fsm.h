@@ -54,6 +54,7 @@ struct ChildTimer {
 };
 struct ProcessExited {
   ExitStatus status;
+  std::string last_words{};  ///< the end of what it printed on stderr
 };
 using ChildEvent = std::variant<SaidHello, SaidReady, AskedToLeave, AskedToDie, ChannelEnded,
                                 BrokeProtocol, ChildTimer, ProcessExited>;

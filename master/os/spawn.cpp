@@ -27,6 +27,7 @@ struct Prepared {
   int failure = -1;
   pid_t parent = -1;
   bool outlives_master = false;
+  bool ignores_sigpipe = false;
   rlimit open_files{};
   bool batch = false;
   std::optional<mode_t> umask{};
@@ -48,10 +49,12 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
   ::_exit(127);
 }
 
-void reset_signals() {
+void reset_signals(bool ignore_sigpipe) {
   struct sigaction action{};
   action.sa_handler = SIG_DFL;
   for (int signal = 1; signal < NSIG; ++signal) ::sigaction(signal, &action, nullptr);
+  action.sa_handler = SIG_IGN;
+  if (ignore_sigpipe) ::sigaction(SIGPIPE, &action, nullptr);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -106,7 +109,7 @@ bool set_limits(const Prepared& prepared) {
   if (::chdir(prepared.directory) < 0) fail(pipe, Stage::directory);
   if (!arrange_descriptors(prepared)) fail(pipe, Stage::descriptors);
   if (!set_limits(prepared)) fail(pipe, Stage::limits);
-  reset_signals();
+  reset_signals(prepared.ignores_sigpipe);
   ::execve(prepared.program, prepared.argv.data(), prepared.env.data());
   fail(pipe, Stage::exec);
 }
@@ -164,6 +167,7 @@ Result<Spawned> spawn(const SpawnSpec& spec) {
   prepared.failure = write_end.get();
   prepared.parent = ::getpid();
   prepared.outlives_master = spec.outlives_master;
+  prepared.ignores_sigpipe = spec.ignores_sigpipe;
   prepared.open_files = spec.open_files;
   prepared.batch = spec.batch;
   prepared.umask = spec.umask;

@@ -356,6 +356,10 @@ TEST_CASE("a child blocks and ignores no signal though the master does") {
   CHECK(status_of(child.pid(), "SigBlk") == none);
   CHECK(status_of(child.pid(), "SigIgn") == none);
   CHECK(status_of(child.pid(), "SigCgt") == none);
+  SpawnSpec printing = start.spec;
+  printing.ignores_sigpipe = true;
+  const ChildProcess printer = spawn_running(printing);
+  CHECK(status_of(printer.pid(), "SigIgn") == "0000000000001000");
   CHECK(blocked != none);
   CHECK(status_of(::getpid(), "SigBlk") == blocked);  // the master's own mask is as it was
 
