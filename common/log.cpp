@@ -1,39 +1,102 @@
 #include "common/log.h"
 
+#include "common/clock.h"
 #include "common/nonblocking_writer.h"
 
 #include <spdlog/details/null_mutex.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 
+#include <array>
+#include <chrono>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace clusterd::log {
 namespace {
 
+constexpr std::size_t kMostWaiting = 1280 * 1024;
+/// Of that, what the log has to itself.
+constexpr std::size_t kReserve = 256 * 1024;
+constexpr auto kLastChance = std::chrono::seconds(1);
+constexpr int kNobodyReadsMs = 100;
+
+bool same_file(int one, int other) {
+  struct stat a{};
+  struct stat b{};
+  return ::fstat(one, &a) == 0 && ::fstat(other, &b) == 0 && a.st_dev == b.st_dev &&
+         a.st_ino == b.st_ino;
+}
+
+/// Our stdout and stderr.
+class Streams {
+ public:
+  Streams() : error_(STDERR_FILENO, kMostWaiting, kReserve) {
+    // With a writer for each, what one left half written the other would write into.
+    if (!same_file(STDOUT_FILENO, STDERR_FILENO)) out_.emplace(STDOUT_FILENO, kMostWaiting);
+  }
+
+  void write(std::string_view line) {
+    tell_if_waiting([&] { error_.write(line); });
+  }
+  void pass(Stream to, std::string_view lines) {
+    tell_if_waiting([&] { (to == Stream::out && out_ ? *out_ : error_).pass(lines); });
+  }
+  bool flush() {
+    const bool out = !out_ || out_->flush();
+    return error_.flush() && out;
+  }
+  void finish();
+
+  std::function<void()> on_waiting;
+
+ private:
+  [[nodiscard]] bool waiting() const { return error_.waiting() || (out_ && out_->waiting()); }
+  template <typename Write>
+  void tell_if_waiting(Write write) {
+    const bool waited = waiting();
+    write();
+    if (!waited && waiting() && on_waiting) on_waiting();
+  }
+
+  NonblockingWriter error_;
+  std::optional<NonblockingWriter> out_;
+};
+
+void Streams::finish() {
+  const TimePoint end = Clock::now() + kLastChance;
+  while (!flush() && Clock::now() < end) {
+    std::array<pollfd, 2> slow{{{-1, POLLOUT, 0}, {-1, POLLOUT, 0}}};
+    if (error_.waiting()) slow[0].fd = error_.fd();
+    if (out_ && out_->waiting()) slow[1].fd = out_->fd();
+    if (::poll(slow.data(), slow.size(), kNobodyReadsMs) <= 0) break;
+  }
+}
+
+std::unique_ptr<Streams>& streams() {
+  static std::unique_ptr<Streams> instance;
+  return instance;
+}
+
 class Sink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  public:
-  explicit Sink(bool colour) : writer_(STDERR_FILENO), colour_(colour) {}
-
-  NonblockingWriter& writer() { return writer_; }
-  std::function<void()> on_waiting;
+  explicit Sink(bool colour) : colour_(colour) {}
 
  protected:
   void sink_it_(const spdlog::details::log_msg& message) override {
     spdlog::memory_buf_t line;
     formatter_->format(message, line);
-    const bool waited = writer_.waiting();
     if (colour_ && message.color_range_end > message.color_range_start) {
-      writer_.write(coloured(message, {line.data(), line.size()}));
+      streams()->write(coloured(message, {line.data(), line.size()}));
     } else {
-      writer_.write({line.data(), line.size()});
+      streams()->write({line.data(), line.size()});
     }
-    if (!waited && writer_.waiting() && on_waiting) on_waiting();
   }
-  void flush_() override { writer_.flush(); }
+  void flush_() override { streams()->flush(); }
 
  private:
   static std::string coloured(const spdlog::details::log_msg& message, std::string_view line) {
@@ -50,14 +113,8 @@ class Sink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> 
     return text;
   }
 
-  NonblockingWriter writer_;
   bool colour_;
 };
-
-std::shared_ptr<Sink>& sink() {
-  static std::shared_ptr<Sink> instance;
-  return instance;
-}
 
 std::shared_ptr<spdlog::logger>& logger() {
   static std::shared_ptr<spdlog::logger> instance;
@@ -87,8 +144,9 @@ spdlog::level::level_enum to_spdlog(Level level) {
 void start(std::string_view who, Level level) {
   const char* no_colour = std::getenv("NO_COLOR");
   const bool plain = no_colour != nullptr && *no_colour != '\0';
-  sink() = std::make_shared<Sink>(::isatty(STDERR_FILENO) == 1 && !plain);
-  logger() = std::make_shared<spdlog::logger>(std::string(who), sink());
+  streams() = std::make_unique<Streams>();
+  logger() = std::make_shared<spdlog::logger>(
+      std::string(who), std::make_shared<Sink>(::isatty(STDERR_FILENO) == 1 && !plain));
   logger()->set_pattern("%Y-%m-%d %H:%M:%S.%e %^%-7l%$ %n[%P] %v");
   logger()->set_level(to_spdlog(level));
 }
@@ -97,17 +155,18 @@ void write(Level level, std::string_view text) {
   if (logger()) logger()->log(to_spdlog(level), spdlog::string_view_t(text.data(), text.size()));
 }
 
-void on_waiting(std::function<void()> callback) {
-  if (sink()) sink()->on_waiting = std::move(callback);
+void pass(Stream to, std::string_view lines) {
+  if (streams()) streams()->pass(to, lines);
 }
 
-bool flush() { return !sink() || sink()->writer().flush(); }
+void on_waiting(std::function<void()> callback) {
+  if (streams()) streams()->on_waiting = std::move(callback);
+}
+
+bool flush() { return !streams() || streams()->flush(); }
 
 void finish() {
-  if (!sink() || flush()) return;
-  pollfd ready{sink()->writer().fd(), POLLOUT, 0};
-  ::poll(&ready, 1, 100);
-  flush();
+  if (streams()) streams()->finish();
 }
 
 }  // namespace clusterd::log

@@ -4,8 +4,9 @@
 #include <functional>
 #include <string_view>
 
-/// The process's log: one line an event on stderr, never blocking (see NonblockingWriter). The only
-/// global of the program. Silent until start().
+/// The process's log: one line an event on stderr, and what other programs print, on stdout and
+/// stderr; never blocking (see NonblockingWriter). The only global of the program. Silent until
+/// start().
 namespace clusterd::log {
 
 enum class Level : std::uint8_t { trace, debug, info, warn, error, off };
@@ -20,13 +21,20 @@ inline void info(std::string_view text) { write(Level::info, text); }
 inline void warn(std::string_view text) { write(Level::warn, text); }
 inline void error(std::string_view text) { write(Level::error, text); }
 
+enum class Stream : std::uint8_t { out, error };
+
+/// Passes on whole lines of another program, as they are, to our own stdout or stderr. There they
+/// share a bounded buffer with the log, which has a part of it to itself.
+void pass(Stream to, std::string_view lines);
+
 /// Called when a line had to wait, from within write(): ask for flush() to be called soon.
 void on_waiting(std::function<void()> callback);
 
 /// Sends on what waits. True if nothing is left.
 bool flush();
 
-/// Gives what waits a last chance of a tenth of a second, at the end of the program.
+/// The end of the program: gives what waits a last chance, for as long as somebody reads it, and a
+/// second at most.
 void finish();
 
 }  // namespace clusterd::log

@@ -2,47 +2,82 @@
 
 #include <climits>
 
+#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <utility>
 
 namespace clusterd {
 
-NonblockingWriter::NonblockingWriter(int fd, std::size_t most_waiting)
-    : fd_(fd), most_waiting_(most_waiting) {
+NonblockingWriter::NonblockingWriter(int fd, std::size_t most_waiting, std::size_t reserve)
+    : fd_(fd), most_waiting_(most_waiting), reserve_(reserve) {
   struct stat status{};
-  is_socket_ = ::fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
-  if (is_socket_) return;
+  if (::fstat(fd, &status) == 0) {
+    is_socket_ = S_ISSOCK(status.st_mode);
+    is_file_ = S_ISREG(status.st_mode);
+  }
+  if (is_socket_ || is_file_) return;
   const std::string path = "/proc/self/fd/" + std::to_string(fd);
   own_.reset(::open(path.c_str(), O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
   if (own_) fd_ = own_.get();
 }
 
-void NonblockingWriter::write(std::string_view line) {
-  if (waiting() && !flush()) {
-    if (buffer_.size() + line.size() > most_waiting_) {
-      ++dropped_;
-      ++dropped_unsaid_;
-      return;
-    }
-    buffer_.append(line);
-    return;
+void NonblockingWriter::write(std::string_view lines) {
+  if (waiting()) flush();
+  put(lines, most_waiting_);
+}
+
+void NonblockingWriter::pass(std::string_view lines) {
+  if (waiting()) flush();
+  put(lines, dropped_unsaid_ > 0 ? 0 : most_waiting_ - reserve_);
+}
+
+void NonblockingWriter::put(std::string_view lines, std::size_t most) {
+  const std::size_t written = waiting() ? 0 : try_write(lines);
+  if (written == lines.size()) return;
+  keep(lines.substr(written), most, written > 0 && lines[written - 1] != '\n');
+}
+
+/// Queues the lines that fit. The first one does not count if it was `begun`: what went out in part
+/// has to be whole in the end.
+void NonblockingWriter::keep(std::string_view lines, std::size_t most, bool begun) {
+  const auto end_of_line = [&](std::size_t newline) {
+    return newline == std::string_view::npos ? lines.size() : newline + 1;
+  };
+  std::size_t fits = begun ? end_of_line(lines.find('\n')) : 0;
+  const std::size_t room = most - std::min(most, waiting_bytes());
+  if (lines.size() <= room) {
+    fits = lines.size();
+  } else if (const auto last = lines.substr(0, room).rfind('\n'); last != std::string_view::npos) {
+    fits = std::max(fits, last + 1);
   }
-  const std::size_t written = try_write(line);
-  buffer_.append(line.substr(written));
+  buffer_.append(lines.substr(0, fits));
+  const auto dropped =
+      std::count(lines.begin() + static_cast<std::ptrdiff_t>(fits), lines.end(), '\n');
+  dropped_ += static_cast<std::uint64_t>(dropped);
+  dropped_unsaid_ += static_cast<std::uint64_t>(dropped);
 }
 
 bool NonblockingWriter::flush() {
-  buffer_.erase(0, try_write(buffer_));
-  if (waiting()) return false;
-  if (dropped_unsaid_ > 0) {
-    const std::string said =
-        "(" + std::to_string(std::exchange(dropped_unsaid_, 0)) + " log lines dropped)\n";
-    buffer_.append(said.substr(try_write(said)));
+  sent_ += try_write(std::string_view(buffer_).substr(sent_));
+  if (dropped_unsaid_ > 0 && waiting_bytes() <= most_waiting_ / 2) report_dropped();
+  if (waiting_bytes() == 0) {
+    buffer_ = {};  // with its memory: it is there for bad times
+    sent_ = 0;
+  } else if (sent_ > buffer_.size() / 2) {
+    buffer_.erase(0, std::exchange(sent_, 0));
   }
   return !waiting();
+}
+
+void NonblockingWriter::report_dropped() {
+  const std::string said =
+      "(" + std::to_string(std::exchange(dropped_unsaid_, 0)) + " log lines dropped)\n";
+  const std::size_t written = waiting() ? 0 : try_write(said);
+  buffer_.append(said, written);
 }
 
 std::size_t NonblockingWriter::try_write(std::string_view bytes) {

@@ -10,24 +10,37 @@
 namespace clusterd {
 
 /// Writes whole lines to a descriptor without ever blocking on a slow pipe or terminal: what does
-/// not go out at once waits in a bounded buffer, and what does not fit there is dropped, counted,
-/// and reported in the stream when there is room again.
+/// not go out at once waits in a bounded buffer, and what does not fit there is dropped in whole
+/// lines, counted, and reported in the stream when there is room again.
 class NonblockingWriter {
  public:
   /// Writes where `fd` writes. The flag O_NONBLOCK belongs to the open file, which is shared with
-  /// the shell and everybody else on that terminal or pipe, so that is opened anew.
-  explicit NonblockingWriter(int fd, std::size_t most_waiting = 256 * 1024);
+  /// the shell and everybody else on that terminal or pipe, so that is opened anew. A regular file
+  /// is not: its offset is shared too.
+  /// `reserve` is the part of `most_waiting` that others' lines leave free for our own.
+  explicit NonblockingWriter(int fd, std::size_t most_waiting = 256 * 1024,
+                             std::size_t reserve = 0);
 
-  void write(std::string_view line);
+  /// One or more lines of our own, each with its newline.
+  void write(std::string_view lines);
+
+  /// Lines of others. Once some were dropped, all are until half of the buffer is free, so that
+  /// what was kept is in one piece, and the report stands where the gap is.
+  void pass(std::string_view lines);
 
   /// Sends on what waits. True if nothing is left.
   bool flush();
 
-  [[nodiscard]] bool waiting() const { return !buffer_.empty(); }
+  /// There is something left to say.
+  [[nodiscard]] bool waiting() const { return waiting_bytes() > 0 || dropped_unsaid_ > 0; }
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
   [[nodiscard]] int fd() const { return fd_; }
 
  private:
+  [[nodiscard]] std::size_t waiting_bytes() const { return buffer_.size() - sent_; }
+  void put(std::string_view lines, std::size_t most);
+  void keep(std::string_view lines, std::size_t most, bool begun);
+  void report_dropped();
   /// Bytes written, possibly 0; a reader that is gone swallows everything.
   std::size_t try_write(std::string_view bytes);
 
@@ -36,7 +49,9 @@ class NonblockingWriter {
   bool is_socket_ = false;
   bool is_file_ = false;
   std::size_t most_waiting_;
+  std::size_t reserve_;
   std::string buffer_;
+  std::size_t sent_ = 0;  ///< of the buffer
   std::uint64_t dropped_ = 0;
   std::uint64_t dropped_unsaid_ = 0;
 };

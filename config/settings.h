@@ -127,7 +127,7 @@ struct Control {
 /// [log]
 struct Log {
   LogLevel level = LogLevel::info;
-  bool capture = true;  ///< workers write their output through the master
+  bool capture = true;  ///< children print into pipes to the master, and not where it prints
 };
 
 /// Everything an operator may say in app.conf, checked, with the defaults filled in.

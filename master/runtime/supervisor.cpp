@@ -139,10 +139,14 @@ void Supervisor::carry_out(const core::Spawn& spawn) {
   const UniqueFd theirs(ends[1]);
   os::SpawnSpec spec = child_spec(settings_, spawn, open_files_);
   spec.channel = theirs.get();
+  auto output = ChildOutput::open(io_, spec, settings_.log.capture, log::pass);
+  if (!output) return failed(output.error());
   auto spawned = os::spawn(spec);
   if (!spawned) return failed(spawned.error());
 
   auto child = std::make_unique<Child>(io_, os::ChildProcess(std::move(*spawned)));
+  child->output = std::move(*output);
+  child->output.start();
   const ChildId id = spawn.child;
   child->channel = Channel::open(
       io_, std::move(ours), protocol::kLongestLine,
@@ -236,7 +240,7 @@ void Supervisor::on_exit(ChildId id) {
   if (found == children_.end()) return;
   const auto end = found->second->process.reap();
   if (!end) return watch_exit(id);
-  happened(id, core::ProcessExited{to_status(*end)});
+  happened(id, core::ProcessExited{to_status(*end), found->second->output.finish()});
 }
 
 void Supervisor::watch_signals() {

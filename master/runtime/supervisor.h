@@ -7,6 +7,7 @@
 #include "master/os/listener.h"
 #include "master/os/unix_listener.h"
 #include "master/runtime/channel.h"
+#include "master/runtime/child_output.h"
 #include "master/runtime/control_server.h"
 #include "master/runtime/dispatcher.h"
 #include "master/runtime/messenger.h"
@@ -45,6 +46,7 @@ class Supervisor {
     os::ChildProcess process;
     boost::asio::posix::stream_descriptor exit;
     std::shared_ptr<Channel> channel;
+    ChildOutput output;
     bool said_hello = false;
   };
 

@@ -197,6 +197,74 @@ TEST_CASE("a file is appended to, after what others wrote to it") {
   CHECK(test::read_file(path) == "before\nours\nothers\nours again\n");
 }
 
+TEST_CASE("a file that is not only appended to has one offset for us and who shares it") {
+  const test::TempDir dir;
+  const std::string path = dir.write("log", "");
+  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  NonblockingWriter writer(fd.get());
+  writer.write("ours\n");
+  REQUIRE(::write(fd.get(), "others\n", 7) == 7);
+  writer.write("ours again\n");
+  CHECK(test::read_file(path) == "ours\nothers\nours again\n");
+}
+
+TEST_CASE("of many lines at once those that fit are kept, and the others dropped and counted") {
+  const Ends ends = make_pipe();
+  NonblockingWriter writer(ends.out.get(), kMostWaiting);
+  std::string many;
+  for (int number = 0; number < kLines; ++number) many += line(number);
+  writer.write(many);
+  const auto dropped = static_cast<int>(writer.dropped());
+  REQUIRE(dropped > 0);
+  const auto lines = lines_of(read_all(ends.in.get(), writer));
+  REQUIRE(lines.size() == static_cast<std::size_t>(kLines - dropped) + 1);
+  for (int number = 0; number < kLines - dropped; ++number) {
+    REQUIRE(lines[static_cast<std::size_t>(number)] == line(number));
+  }
+  CHECK(lines.back() == "(" + std::to_string(dropped) + " log lines dropped)\n");
+}
+
+TEST_CASE("others' lines leave room for our own") {
+  const Ends ends = make_pipe();
+  NonblockingWriter writer(ends.out.get(), kMostWaiting, 500);
+  for (int number = 0; number < kLines; ++number) writer.pass(line(number));
+  const std::uint64_t dropped = writer.dropped();
+  CHECK(dropped > 0);
+  for (int number = 0; number < 20; ++number) writer.write("our own line " + line(number));
+  CHECK(writer.dropped() == dropped);
+  const std::string text = read_all(ends.in.get(), writer);
+  CHECK(text.find("our own line line 0\n") != std::string::npos);
+  CHECK(text.find("our own line line 19\n(" + std::to_string(dropped) + " log lines dropped)\n") !=
+        std::string::npos);
+}
+
+TEST_CASE("a reader that is always behind is told where lines are missing, and how many") {
+  const Ends ends = make_pipe();
+  NonblockingWriter writer(ends.out.get(), kMostWaiting);
+  std::string text;
+  char some[100];
+  for (int number = 0; number < kLines; ++number) {
+    writer.pass(line(number));
+    if (number % 20 != 0) continue;
+    const ssize_t got = ::read(ends.in.get(), some, sizeof some);
+    if (got > 0) text.append(some, static_cast<std::size_t>(got));
+  }
+  text += read_all(ends.in.get(), writer);
+  int next = 0;
+  int told = 0;
+  for (const std::string& one : lines_of(text)) {
+    if (one == line(next)) {
+      ++next;
+      continue;
+    }
+    REQUIRE(one.starts_with("("));
+    next += std::stoi(one.substr(1));
+    ++told;
+  }
+  CHECK(next == kLines);
+  CHECK(told > 2);
+}
+
 TEST_CASE("a terminal that nobody reads stops nobody") {
   const UniqueFd screen(::posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
   if (!screen || ::grantpt(screen.get()) < 0 || ::unlockpt(screen.get()) < 0) {

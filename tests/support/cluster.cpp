@@ -43,7 +43,8 @@ std::string fixture_worker() { return CLUSTERD_TEST_FIXTURE_WORKER; }
 Cluster::Cluster(const ClusterOptions& options) {
   dir_.write("app.conf", app_conf(options));
   master_ = std::make_unique<Program>(std::vector<std::string>{clusterd_program(), "start", conf()},
-                                      dir_.path("out"), dir_.path("err"));
+                                      dir_.path("out"),
+                                      options.err.empty() ? dir_.path("err") : options.err);
   if (!options.wait_until_running) return;
   const bool up = eventually([&] { return running(options.workers) || !master_->running(); },
                              std::chrono::seconds(30));

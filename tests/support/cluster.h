@@ -33,6 +33,7 @@ struct ClusterOptions {
   std::string listen_keys{};           ///< more lines of [[listen]]
   std::string more{};                  ///< more tables
   bool wait_until_running = true;
+  std::string err{};  ///< where the master's stderr goes; default: where log() reads it
 };
 
 /// The numbers of one status.
