@@ -3,6 +3,7 @@
 #include "common/environment.h"
 #include "master/os/pidfd.h"
 
+#include <array>
 #include <csignal>
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -21,9 +22,11 @@ struct Prepared {
   const char* directory = nullptr;
   std::vector<char*> argv;
   std::vector<char*> env;
-  int channel = -1;
+  /// What becomes stdin, stdout, stderr and the channel; below 0 is as SpawnSpec says.
+  std::array<int, kChannelFd + 1> sources{-1, -1, -1, -1};
   int failure = -1;
   pid_t parent = -1;
+  bool outlives_master = false;
   rlimit open_files{};
   bool batch = false;
   std::optional<mode_t> umask{};
@@ -54,17 +57,26 @@ void reset_signals() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-/// Puts the channel on kChannelFd and null on stdin; marks everything above close-on-exec.
-bool arrange_descriptors(int channel) {
-  if (channel == kChannelFd) {
-    if (::fcntl(channel, F_SETFD, 0) < 0) return false;
-  } else if (::dup2(channel, kChannelFd) < 0) {
-    return false;
+/// Puts each source at its number, and marks everything else above stderr close-on-exec.
+bool arrange_descriptors(const Prepared& prepared) {
+  std::array<int, kChannelFd + 1> sources = prepared.sources;
+  int& input = sources[STDIN_FILENO];
+  if (input < 0 && (input = ::open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0) return false;
+  // A source that stands at one of the four numbers would be lost when another is put there, and
+  // one at its own would stay close-on-exec: all of them go out of the way first.
+  for (int& source : sources) {
+    if (source < 0 || source > kChannelFd) continue;
+    if ((source = ::fcntl(source, F_DUPFD_CLOEXEC, kChannelFd + 1)) < 0) return false;
   }
-  const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (null < 0 || ::dup2(null, STDIN_FILENO) < 0) return false;
+  int number = STDIN_FILENO;
+  for (const int source : sources) {
+    if (source >= 0 && ::dup2(source, number) < 0) return false;
+    ++number;
+  }
   // All of ours are born close-on-exec. This is for those that we inherited from who started us.
-  ::syscall(SYS_close_range, kChannelFd + 1U, ~0U, CLOSE_RANGE_CLOEXEC);
+  const bool has_channel = sources[kChannelFd] >= 0;
+  const unsigned first = has_channel ? kChannelFd + 1U : unsigned{kChannelFd};
+  ::syscall(SYS_close_range, first, ~0U, CLOSE_RANGE_CLOEXEC);
   return true;
 }
 
@@ -82,16 +94,17 @@ bool set_limits(const Prepared& prepared) {
 
 [[noreturn]] void run_child(const Prepared& prepared) {
   using Stage = ExecFailure::Stage;
-  // Not in the way of the channel's number.
+  // Not in the way of the numbers that the child is given.
   const int pipe = ::fcntl(prepared.failure, F_DUPFD_CLOEXEC, kChannelFd + 1);
   if (pipe < 0) ::_exit(127);
-  const int channel = prepared.channel;
-  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-  // The signal is only sent for a death after the call above.
-  if (::getppid() != prepared.parent) fail(pipe, Stage::parent_gone);
+  if (!prepared.outlives_master) {
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    // The signal is only sent for a death after the call above.
+    if (::getppid() != prepared.parent) fail(pipe, Stage::parent_gone);
+  }
   if (::setpgid(0, 0) < 0) fail(pipe, Stage::process_group);
   if (::chdir(prepared.directory) < 0) fail(pipe, Stage::directory);
-  if (!arrange_descriptors(channel)) fail(pipe, Stage::descriptors);
+  if (!arrange_descriptors(prepared)) fail(pipe, Stage::descriptors);
   if (!set_limits(prepared)) fail(pipe, Stage::limits);
   reset_signals();
   ::execve(prepared.program, prepared.argv.data(), prepared.env.data());
@@ -147,9 +160,10 @@ Result<Spawned> spawn(const SpawnSpec& spec) {
   prepared.directory = spec.directory.c_str();
   prepared.argv = pointers(spec.argv);
   prepared.env = pointers(spec.env);
-  prepared.channel = spec.channel;
+  prepared.sources = {spec.input, spec.output, spec.error, spec.channel};
   prepared.failure = write_end.get();
   prepared.parent = ::getpid();
+  prepared.outlives_master = spec.outlives_master;
   prepared.open_files = spec.open_files;
   prepared.batch = spec.batch;
   prepared.umask = spec.umask;

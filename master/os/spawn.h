@@ -18,11 +18,15 @@ struct SpawnSpec {
   std::vector<std::string> argv;  ///< with argv[0]
   std::vector<std::string> env;   ///< "KEY=value", complete
   std::string directory;          ///< the child's working directory
-  int channel = -1;               ///< becomes kChannelFd in the child
+  int channel = -1;               ///< becomes kChannelFd in the child; below 0: it has none
   rlimit open_files{};            ///< the child's RLIMIT_NOFILE
   bool batch = false;             ///< SCHED_BATCH instead of the default policy
   std::optional<mode_t> umask{};  ///< empty: as ours, like nice
   std::optional<int> nice{};
+  int input = -1;                ///< becomes stdin; below 0: /dev/null
+  int output = -1;               ///< becomes stdout; below 0: the master's, like error
+  int error = -1;                ///< becomes stderr
+  bool outlives_master = false;  ///< gets no TERM when the master dies
 };
 
 /// What fork left in the parent.
@@ -51,9 +55,10 @@ struct ExecFailure {
 };
 
 /// Forks and execs; the only fork in the master. The child has a process group of its own, default
-/// signal handlers, an empty signal mask, /dev/null as stdin, the master's stdout and stderr, the
-/// channel, and no other descriptor. It gets TERM if the master dies before the child says hello
-/// (the worker library then takes that off: it finishes what it holds instead).
+/// signal handlers, an empty signal mask, the four descriptors of the spec (which stay the
+/// caller's and may be any numbers, the same one twice too), and no other. It gets TERM if the
+/// master dies before the child says hello (the worker library then takes that off: it finishes
+/// what it holds instead), unless it may outlive the master, as the program of a hook may.
 /// An error here means that there is no child; a failure of exec comes through `failure`.
 [[nodiscard]] Result<Spawned> spawn(const SpawnSpec& spec);
 

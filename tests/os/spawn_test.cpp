@@ -224,6 +224,82 @@ TEST_CASE("a child has stdin, stdout, stderr and its channel, and no other descr
   }
 }
 
+TEST_CASE("a child without a channel has stdin, stdout and stderr alone") {
+  Start start = sleeper();
+  start.spec.channel = -1;
+  const auto has_three = [](const ChildProcess& child) {
+    return eventually([&] { return fds_of(child.pid()) == std::set<int>{0, 1, 2}; }, 10s);
+  };
+  SUBCASE("as it is") {
+    const ChildProcess child = spawn_running(start.spec);
+    CHECK(has_three(child));
+  }
+  SUBCASE("though the master has something at its number that would be inherited") {
+    const UniqueFd zeros(::open("/dev/zero", O_RDONLY));
+    const AtNumber three(kChannelFd, zeros.get());
+    const ChildProcess child = spawn_running(start.spec);
+    CHECK(has_three(child));
+  }
+}
+
+TEST_CASE("a child's stdin, stdout and stderr are those it was given, whatever their numbers") {
+  Start start = sleeper();
+  std::vector<UniqueFd> files;
+  for (const char* path : {"/dev/zero", "/dev/full", "/dev/random"}) {
+    files.emplace_back(::open(path, O_RDWR | O_CLOEXEC));
+    REQUIRE(files.back());
+  }
+  const auto given = [&](int input, int output, int error, int channel) {
+    start.spec.input = input;
+    start.spec.output = output;
+    start.spec.error = error;
+    start.spec.channel = channel;
+    const std::string wanted = channel_of(start);
+    const ChildProcess child = spawn_running(start.spec);
+    CHECK(has_exactly_its_four(child.pid()));
+    CHECK(link_of(proc(child.pid(), "fd/0")) == "/dev/zero");
+    CHECK(link_of(proc(child.pid(), "fd/1")) == "/dev/full");
+    CHECK(link_of(proc(child.pid(), "fd/2")) == "/dev/random");
+    CHECK(link_of(proc(child.pid(), "fd/3")) == wanted);
+  };
+  const int zero = files[0].get();
+  const int full = files[1].get();
+  const int random = files[2].get();
+  const int channel = start.theirs.get();
+  SUBCASE("high ones") { given(zero, full, random, channel); }
+  SUBCASE("their own ones, though close-on-exec") {
+    const AtNumber first(0, zero);
+    const AtNumber second(1, full);
+    const AtNumber third(2, random);
+    const AtNumber fourth(3, channel);
+    for (const int number : {0, 1, 2, 3}) ::fcntl(number, F_SETFD, FD_CLOEXEC);
+    given(0, 1, 2, 3);
+  }
+  SUBCASE("each other's") {
+    const AtNumber first(3, zero);
+    const AtNumber second(0, full);
+    const AtNumber third(1, random);
+    const AtNumber fourth(2, channel);
+    given(3, 0, 1, 2);
+  }
+}
+
+TEST_CASE("one descriptor may be a child's stdout and stderr") {
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  const UniqueFd ours(ends[0]);
+  UniqueFd theirs(ends[1]);
+  Start start = start_of("/bin/sh", {"sh", "-c", "echo out; echo error >&2; cat"});
+  start.spec.output = start.spec.error = theirs.get();
+  ChildProcess child = spawn_one(start.spec);
+  theirs.reset();
+  CHECK(reap(child).value == 0);  // cat had nothing to read: stdin is /dev/null
+  std::array<char, 64> text{};
+  REQUIRE(::read(ours.get(), text.data(), text.size()) == 10);
+  CHECK(std::string(text.data()) == "out\nerror\n");
+  CHECK(::read(ours.get(), text.data(), text.size()) == 0);
+}
+
 TEST_CASE("what a child writes to its channel comes out at the master's end") {
   Start start = start_of("/bin/sh", {"sh", "-c", "echo \"$0 $GREETING\" >&3", "name"});
   start.spec.env.push_back("GREETING=hello");
@@ -322,8 +398,14 @@ TEST_CASE("a program that cannot be executed is reported with the stage and the 
     CHECK(failure.stage == ExecFailure::Stage::directory);
     CHECK(failure.error == ENOTDIR);
   }
-  SUBCASE("a channel that is none") {
-    start.spec.channel = -1;
+  SUBCASE("a stderr that is not open") {
+    start.spec.error = 100'000;
+    const ExecFailure failure = failure_of(start.spec);
+    CHECK(failure.stage == ExecFailure::Stage::descriptors);
+    CHECK(failure.error == EBADF);
+  }
+  SUBCASE("a channel that is not open") {
+    start.spec.channel = 100'000;
     const ExecFailure failure = failure_of(start.spec);
     CHECK(failure.stage == ExecFailure::Stage::descriptors);
     CHECK(failure.error == EBADF);
