@@ -97,6 +97,9 @@ struct Settings {
   Restart restart;
   Control control;
   Log log;
+  /// [hooks]: by an event's name, the arguments of the program that is run with it. The first is
+  /// the absolute path of the executable file.
+  std::map<std::string, std::vector<std::string>> hooks;
 };
 
 }  // namespace clusterd::config
