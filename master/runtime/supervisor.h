@@ -9,6 +9,8 @@
 #include "master/runtime/channel.h"
 #include "master/runtime/control_server.h"
 #include "master/runtime/dispatcher.h"
+#include "master/runtime/event_log.h"
+#include "master/runtime/hooks.h"
 #include "master/runtime/messenger.h"
 #include "master/runtime/timers.h"
 
@@ -45,6 +47,7 @@ class Supervisor {
     os::ChildProcess process;
     boost::asio::posix::stream_descriptor exit;
     std::shared_ptr<Channel> channel;
+    Generation generation{};
     bool said_hello = false;
   };
 
@@ -68,8 +71,17 @@ class Supervisor {
   void watch_signals();
   void on_signal(int number);
   void keep_log_flowing();
-  [[nodiscard]] std::optional<std::string> answer(const std::string& verb,
-                                                  const CheckedJson& request);
+
+  // supervisor_talk.cpp: what is told of it all, to the log, the hooks and who asks.
+  [[nodiscard]] bool answer(const std::string& verb, const CheckedJson& request,
+                            const Reply& reply);
+  [[nodiscard]] std::string status() const;
+  [[nodiscard]] Event about(ChildId id, std::string name) const;
+  [[nodiscard]] Event about_master(std::string name) const;
+  void record_start();
+  void record_stop(const core::Event& cause);
+  void on_stall(ChildId id, std::uint32_t count);
+  void on_channel_end(ChildId id);
 
   // child_dialogue.cpp: the native protocol, seen from the master.
   void on_line(ChildId id, std::string_view line);
@@ -97,6 +109,9 @@ class Supervisor {
   boost::asio::steady_timer log_timer_;
   Dispatcher dispatcher_;
   Messenger messenger_;
+  Hooks hooks_;
+  EventLog event_log_;
+  bool told_of_stop_ = false;
   ControlServer control_;
 };
 
