@@ -29,6 +29,12 @@ enum class LogLevel : std::uint8_t { trace, debug, info, warn, error, off };
 /// The scheduling policy of a worker.
 enum class Sched : std::uint8_t { other, batch };
 
+/// What follows when more workers die than [restart] allows.
+enum class OnGiveup : std::uint8_t {
+  degrade,  ///< healthy workers stay, and one probe each giveup_retry tries to bring the rest back
+  exit,     ///< the cluster stops, with exit code 75
+};
+
 /// [[listen]]
 struct Listen {
   enum class Kind : std::uint8_t { tcp, unix_socket, udp };
@@ -50,6 +56,16 @@ struct Listen {
   std::string group;  ///< a group's name or number; empty: the master's
 };
 
+/// worker.recycle: when a healthy worker is replaced. Zero of a thing: never for its sake.
+struct Recycle {
+  std::uint64_t requests = 0;
+  Duration lifetime = Duration::zero();
+  std::uint64_t memory_bytes = 0;
+  double jitter = 0.1;  ///< 0..1: the limits of each worker differ by a random share of up to this
+
+  friend bool operator==(const Recycle&, const Recycle&) = default;
+};
+
 /// [worker]
 struct Worker {
   std::vector<std::string> command;  ///< as written; command[0] is argv[0] of the child
@@ -60,6 +76,8 @@ struct Worker {
   Duration drain_timeout = std::chrono::seconds(5);
   Duration kill_timeout = std::chrono::seconds(5);
   Duration stall_timeout = std::chrono::seconds(1);
+  Duration heartbeat_timeout = std::chrono::seconds(30);  ///< zero: a hang is not looked for
+  Recycle recycle;
   std::uint32_t max_pending = 16;     ///< 1..1024 untaken connections a worker may hold
   std::uint32_t max_connections = 0;  ///< open connections a worker may hold; 0: no limit
   Sched sched = Sched::other;
@@ -71,8 +89,22 @@ struct Worker {
 
 /// [restart]
 struct Restart {
+  std::uint32_t limit = 0;  ///< deaths within `window` that mean give-up; 0: max(10, 3 x workers)
+  Duration window = std::chrono::seconds(60);
   Duration backoff_first = std::chrono::milliseconds(100);
   Duration backoff_max = std::chrono::seconds(10);
+  OnGiveup on_giveup = OnGiveup::degrade;
+  Duration giveup_retry = std::chrono::seconds(60);
+};
+
+/// [reload]: how one generation of workers follows another. Not both of `surge` and
+/// `max_unavailable` are 0.
+struct Reload {
+  std::uint32_t surge = 1;            ///< 0..1024 workers there may be beyond Settings::workers
+  std::uint32_t max_unavailable = 0;  ///< 0..1024 workers there may be too few meanwhile
+  std::uint32_t max_generations = 3;  ///< 2..100 that may have workers at once
+  /// How long the first new workers must stay ready before an old one is asked to leave.
+  Duration settle = std::chrono::seconds(1);
 };
 
 /// [control]
@@ -83,6 +115,7 @@ struct Control {
 /// [log]
 struct Log {
   LogLevel level = LogLevel::info;
+  bool capture = true;  ///< workers write their output through the master
 };
 
 /// Everything an operator may say in app.conf, checked, with the defaults filled in.
@@ -95,6 +128,7 @@ struct Settings {
   std::vector<Listen> listen;
   Worker worker;
   Restart restart;
+  Reload reload;
   Control control;
   Log log;
   /// [hooks]: by an event's name, the arguments of the program that is run with it. The first is
