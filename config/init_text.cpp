@@ -11,6 +11,7 @@ namespace clusterd::config {
 namespace {
 
 constexpr std::size_t kColumn = 34;  // of the comments
+constexpr std::size_t kWidth = 100;
 
 constexpr std::string_view kStart =
     R"(# A cluster of worker processes. "clusterd check FILE" says what is wrong in this file, and
@@ -27,11 +28,14 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
-/// `key = value             # meaning`
+/// `key = value             # meaning`, or on two lines what is too long for one.
 std::string line(const Key& key, std::string_view value, bool in_use) {
+  const std::string meaning = "# " + std::string(key.meaning);
   std::string text = (in_use ? "" : "# ") + std::string(key.name) + " = " + std::string(value);
-  text.resize(std::max(text.size() + 2, kColumn), ' ');
-  return text + "# " + std::string(key.meaning) + "\n";
+  const std::size_t column = std::max(text.size() + 2, kColumn);
+  if (column + meaning.size() > kWidth) return meaning + ":\n" + text + "\n";
+  text.resize(column, ' ');
+  return text + meaning + "\n";
 }
 
 std::string array_of(std::span<const std::string> words) {

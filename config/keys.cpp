@@ -9,14 +9,14 @@
 namespace clusterd::config {
 namespace {
 
+constexpr std::string_view kArgv = "array of strings";
+
 constexpr Table kTables[] = {
-    {"", "the top level"},
-    {"listen", "[[listen]]"},
-    {"worker", "[worker]"},
-    {"restart", "[restart]"},
-    {"restart.backoff", "restart.backoff"},
-    {"control", "[control]"},
-    {"log", "[log]"},
+    {"", "the top level"},    {"listen", "[[listen]]"},
+    {"worker", "[worker]"},   {"worker.recycle", "worker.recycle"},
+    {"restart", "[restart]"}, {"restart.backoff", "restart.backoff"},
+    {"reload", "[reload]"},   {"control", "[control]"},
+    {"log", "[log]"},         {"hooks", "[hooks]"},
 };
 
 constexpr Key kKeys[] = {
@@ -29,8 +29,10 @@ constexpr Key kKeys[] = {
     {"", "worker", Form::other, "table", "required", "the program that serves them",
      R"({ command = ["./server"] })"},
     {"", "restart", Form::other, "table", "{}", "how dead workers are replaced"},
-    {"", "control", Form::other, "table", "{}", "how clusterd status and stop find the master"},
+    {"", "reload", Form::other, "table", "{}", "how one generation of workers follows another"},
+    {"", "control", Form::other, "table", "{}", "how clusterd's commands find the master"},
     {"", "log", Form::other, "table", "{}", "what the master writes to stderr"},
+    {"", "hooks", Form::other, "table", "{}", "programs that are run when something happens"},
 
     {"listen", "name", Form::text, "1 to 64 of A-Z a-z 0-9 . _ - : [ ]", "the address",
      "what the listener is called", R"("http")"},
@@ -73,6 +75,11 @@ constexpr Key kKeys[] = {
      "... has this long after SIGTERM, and then gets SIGKILL"},
     {"worker", "stall_timeout", Form::text, R"(duration, "0" = off)", R"("1s")",
      "connections that a worker does not take go to others after it"},
+    {"worker", "heartbeat_timeout", Form::text, R"(duration, "0" = off)", R"("30s")",
+     "a worker whose loop does not turn for so long is killed"},
+    {"worker", "recycle", Form::other, "table",
+     R"({ requests = 0, lifetime = "0s", memory = "0", jitter = 0.1 })",
+     "when a worker that is well is replaced"},
     {"worker", "max_pending", Form::other, "integer from 1 to 1024", "16",
      "connections handed to a worker that it has not yet taken"},
     {"worker", "max_connections", Form::other, "integer from 0 to 1000000", "0",
@@ -88,18 +95,65 @@ constexpr Key kKeys[] = {
     {"worker", "sched", Form::text, R"("other" or "batch")", R"("other")",
      "the kernel's scheduling policy for workers"},
 
+    {"worker.recycle", "requests", Form::other, "integer from 0 to 1000000000000", "0",
+     "after so many requests; 0 = off"},
+    {"worker.recycle", "lifetime", Form::text, R"(duration, "0" = off)", R"("0s")",
+     "when it has lived so long"},
+    {"worker.recycle", "memory", Form::other, R"(bytes, or a string such as "512MiB")", R"("0")",
+     "when it holds so much memory; 0 = off"},
+    {"worker.recycle", "jitter", Form::other, "number from 0 to 1", "0.1",
+     "each worker's limits differ by a random share of up to this"},
+
+    {"restart", "limit", Form::other, R"("auto" or an integer from 1 to 100000)", R"("auto")",
+     "deaths in window that mean give-up; auto = max(10, 3 x workers)"},
+    {"restart", "window", Form::text, "duration", R"("60s")", "the time in which deaths count"},
     {"restart", "backoff", Form::other, "table", R"({ first = "100ms", max = "10s" })",
      "the wait before a dead worker is replaced"},
+    {"restart", "on_giveup", Form::text, R"("degrade" or "exit")", R"("degrade")",
+     "degrade = healthy workers stay; exit = stop, with exit code 75"},
+    {"restart", "giveup_retry", Form::text, "duration", R"("60s")",
+     "after a give-up one worker is tried so often"},
     {"restart.backoff", "first", Form::text, "duration", R"("100ms")",
      "the wait after a second death in a row; it doubles with each"},
     {"restart.backoff", "max", Form::text, "duration", R"("10s")",
      "the wait grows to this; a worker ready for so long starts anew"},
 
+    {"reload", "surge", Form::other, "integer from 0 to 1024", "1",
+     "workers that there may be too many while others are replaced"},
+    {"reload", "max_unavailable", Form::other, "integer from 0 to 1024", "0",
+     "workers that there may be too few meanwhile"},
+    {"reload", "max_generations", Form::other, "integer from 2 to 100", "3",
+     "generations that may have workers at once"},
+    {"reload", "settle", Form::text, R"(duration, "0" = none)", R"("1s")",
+     "new workers must stay ready for so long before old ones leave"},
+
     {"control", "socket", Form::text, "path", "NAME/ctl.sock in clusterd's run folder",
-     "where status and stop reach the master", R"("ctl.sock")"},
+     "where clusterd's commands reach the master", R"("ctl.sock")"},
 
     {"log", "level", Form::text, R"("trace", "debug", "info", "warn", "error" or "off")",
      R"("info")", "the least important lines that are written"},
+    {"log", "capture", Form::other, "true or false", "true",
+     "workers write their output through the master"},
+
+    {"hooks", "start", Form::other, kArgv, "[]", "the cluster starts"},
+    {"hooks", "fork", Form::other, kArgv, "[]", "a process is made for a worker or the agent"},
+    {"hooks", "online", Form::other, kArgv, "[]", "a child has said hello"},
+    {"hooks", "listening", Form::other, kArgv, "[]", "a worker serves a listener"},
+    {"hooks", "ready", Form::other, kArgv, "[]", "a worker is ready for connections"},
+    {"hooks", "drain", Form::other, kArgv, "[]", "a worker is asked to finish and leave"},
+    {"hooks", "suicide", Form::other, kArgv, "[]", "a worker says that it will go"},
+    {"hooks", "stall", Form::other, kArgv, "[]", "a worker takes no connections: others get them"},
+    {"hooks", "hang", Form::other, kArgv, "[]", "a worker's loop has stopped: it is killed"},
+    {"hooks", "disconnect", Form::other, kArgv, "[]", "a child's channel has ended"},
+    {"hooks", "exit", Form::other, kArgv, "[]", "a worker's process has ended"},
+    {"hooks", "giveup", Form::other, kArgv, "[]",
+     "too many deaths: only one worker now and then is tried"},
+    {"hooks", "recover", Form::other, kArgv, "[]", "all workers are ready again after a give-up"},
+    {"hooks", "reload", Form::other, kArgv, "[]", "a reload is done, or has failed"},
+    {"hooks", "scale", Form::other, kArgv, "[]", "the number of workers has changed"},
+    {"hooks", "upgrade", Form::other, kArgv, "[]", "another version of clusterd takes over"},
+    {"hooks", "agent_exit", Form::other, kArgv, "[]", "the agent's process has ended"},
+    {"hooks", "stop", Form::other, kArgv, "[]", "the cluster stops"},
 };
 
 std::string place(const Table& table) {

@@ -8,9 +8,9 @@ constexpr std::string_view kStart = R"(# The keys of app.conf
 Made from `config/keys.cpp` by `clusterd keys > docs/KEYS.md`; a test compares the two.
 
 `app.conf` is [TOML](https://toml.io). Paths in it start at its own folder. A duration is a
-number with a unit: `"100ms"`, `"5s"`, `"10m"`, `"2h"`, `"1d"`; none is longer than 30 days. An
-octal string is `"0660"`. An unknown key is a mistake, and `clusterd check app.conf` reports all
-mistakes at once.
+number with a unit: `"100ms"`, `"5s"`, `"10m"`, `"2h"`, `"1d"`; none is longer than 30 days. Of
+bytes the units are `"512MiB"` or `"512M"`, and so on with K, G and T. An octal string is `"0660"`.
+An unknown key is a mistake, and `clusterd check app.conf` reports all mistakes at once.
 )";
 
 constexpr std::string_view kEnd = R"(
@@ -26,6 +26,20 @@ constexpr std::string_view kEnd = R"(
 - `address`: an abstract socket (`unix:@name`) is refused, since it has no permissions. `mode`,
   `owner` and `group` are for `unix:` alone, `nodelay` and `defer_accept` for TCP, `v6only` for
   IPv6, `backlog` and `queue_timeout` for all but `udp://`.
+- `worker.recycle`: of several limits the first that a worker reaches counts. Its replacement is
+  ready before it is asked to leave. `jitter` keeps workers that started together from leaving
+  together.
+- `restart`: deaths count whenever they happen, also before a worker was ready. When `limit` of
+  them fall within `window` clusterd gives up: empty slots stay empty but for one worker that is
+  tried each `giveup_retry`, and when that one is ready the pool fills up again.
+- `reload`: workers are replaced in steps. `surge` new ones start beside the old, which leave when
+  the new ones are ready; with `surge = 0`, `max_unavailable` old ones leave first. Not both are 0.
+  A new worker that dies before it is ready, or within `settle` after, fails the reload, and the old
+  ones go on serving.
+- `hooks`: an event's program is found as `worker.command` is, runs without a shell, and reads the
+  event as a line of JSON on its stdin. `[]` means none.
+- A reload cannot change `name` and `control.socket`. `clusterd reload --dry-run app.conf` says what
+  it would change.
 - `control.socket`: the run folder is `/run/clusterd` for root, else `$XDG_RUNTIME_DIR/clusterd`,
   or `/tmp/clusterd-UID` where that is not set.
 
@@ -46,8 +60,8 @@ clusterd start --set workers=4 --set worker.drain_timeout=10s \
 - The value of a key whose type is only a string (also a path, a duration or a word) is taken as
   it stands, without quotes. Other values are TOML: `4`, `true`, `["a", "b"]`, `{ A = "b" }`; one
   that is not TOML is a string: `workers=auto`, `worker.env_file=prod.env`.
-- `clusterd status` and `stop` read `app.conf` alone: where `name` or `control.socket` was set in
-  this way, they need `--socket PATH`.
+- The commands to a running cluster (`clusterd status`, `stop` and so on) read `app.conf` alone:
+  where `name` or `control.socket` was set in this way, they need `--socket PATH`.
 
 ## `env_file`
 

@@ -4,6 +4,8 @@
 #include "config/defaults.h"
 #include "config/overrides.h"
 #include "config/parse_listen.h"
+#include "config/parse_program.h"
+#include "config/parse_restart.h"
 #include "config/parse_worker.h"
 #include "config/toml_reader.h"
 
@@ -41,13 +43,10 @@ class Parser {
   }
 
  private:
-  using Zero = TomlReader::Zero;
-
   void read_text(const std::string& text, std::span<const std::string> sets);
   void read_top(const toml::table& table);
   void read_name(TomlReader& top);
   void read_workers(TomlReader& top);
-  void read_restart(TomlReader& top);
   void read_control(TomlReader& top);
   void read_log(TomlReader& top);
 
@@ -76,9 +75,11 @@ void Parser::read_top(const toml::table& table) {
   read_workers(top);
   settings_.listen = read_listeners(top, settings_.directory, mistakes_);
   settings_.worker = read_worker(top, settings_.directory, surroundings_, mistakes_);
-  read_restart(top);
+  settings_.restart = read_restart(top, mistakes_);
+  settings_.reload = read_reload(top, mistakes_);
   read_control(top);
   read_log(top);
+  settings_.hooks = read_hooks(top, settings_.directory, surroundings_, mistakes_);
 }
 
 void Parser::read_name(TomlReader& top) {
@@ -106,26 +107,6 @@ void Parser::read_workers(TomlReader& top) {
   top.integer("workers", {1, kMostWorkers}, settings_.workers, R"("auto" or )");
 }
 
-void Parser::read_restart(TomlReader& top) {
-  const toml::table* table = top.table("restart");
-  if (table == nullptr) return;
-  TomlReader reader(*table, "restart", mistakes_);
-  reader.check_keys();
-  const toml::table* backoff_table = reader.table("backoff");
-  if (backoff_table == nullptr) return;
-
-  TomlReader backoff(*backoff_table, "restart.backoff", mistakes_);
-  backoff.check_keys();
-  const std::size_t mistakes = mistakes_.size();
-  Restart& restart = settings_.restart;
-  backoff.duration("first", Zero::refused, restart.backoff_first);
-  backoff.duration("max", Zero::refused, restart.backoff_max);
-  if (mistakes_.size() > mistakes || restart.backoff_first <= restart.backoff_max) return;
-  const std::string_view key = backoff.find("max") == nullptr ? "first" : "max";
-  reader.blame(backoff.place(key),
-               R"(restart.backoff: first is longer than max (defaults: "100ms" and "10s"))");
-}
-
 void Parser::read_control(TomlReader& top) {
   std::string& socket = settings_.control.socket;
   socket = surroundings_.control_root + "/" + settings_.name + "/ctl.sock";
@@ -148,6 +129,7 @@ void Parser::read_log(TomlReader& top) {
   TomlReader reader(*table, "log", mistakes_);
   reader.check_keys();
   reader.choice<LogLevel>("level", "log level", kLevels, settings_.log.level);
+  reader.boolean("capture", settings_.log.capture);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "config/choices.h"
 #include "config/defaults.h"
 #include "config/env_file.h"
+#include "config/parse_program.h"
 
 #include <cstddef>
 
@@ -26,6 +27,7 @@ class WorkerReader {
   void read_env_file(const toml::node& node);
   void read_env();
   void read_protocol();
+  void read_recycle();
   void read_folder();
   void read_limits();
 
@@ -47,32 +49,22 @@ Worker WorkerReader::read() {
   reader_.duration("drain_timeout", Zero::allowed, worker_.drain_timeout);
   reader_.duration("kill_timeout", Zero::refused, worker_.kill_timeout);
   reader_.duration("stall_timeout", Zero::allowed, worker_.stall_timeout);
+  reader_.duration("heartbeat_timeout", Zero::allowed, worker_.heartbeat_timeout);
+  read_recycle();
   read_folder();
   read_limits();
   return std::move(worker_);
 }
 
 void WorkerReader::read_command() {
-  constexpr std::string_view kWanted = "an array of non-empty strings";
-  const toml::node* node = reader_.find("command");
-  if (node == nullptr) return reader_.blame(reader_.place(), "worker.command is missing");
-  const toml::array* array = node->as_array();
-  if (array == nullptr) return reader_.wrong("command", kWanted, *node);
-  if (array->empty()) return reader_.blame("command", "is empty: nothing to run");
-
-  std::vector<std::string>& command = worker_.command;
-  for (const toml::node& element : *array) {
-    const std::optional<std::string> word = reader_.string("command", element, kWanted);
-    if (word && word->empty()) reader_.wrong("command", kWanted, element);
-    command.push_back(word.value_or(""));
+  if (reader_.find("command") == nullptr) {
+    return reader_.blame(reader_.place(), "worker.command is missing");
   }
-  if (command[0].empty()) return;
-  const Result<std::string> program = find_program(command[0], directory_, surroundings_);
-  if (program.has_value()) {
-    worker_.program = *program;
-  } else {
-    reader_.blame(place_of((*array)[0].source()), "worker.command: " + program.error().message());
-  }
+  std::optional<std::vector<std::string>> words = reader_.words("command");
+  if (!words) return;
+  if (words->empty()) return reader_.blame("command", "is empty: nothing to run");
+  worker_.command = std::move(*words);
+  worker_.program = read_program(reader_, "command", worker_.command[0], directory_, surroundings_);
 }
 
 void WorkerReader::read_env_files() {
@@ -119,6 +111,19 @@ void WorkerReader::read_protocol() {
         in_quotes(later) + " is not available in this version; expected \"auto\" or \"native\"");
   }
   reader_.choice<Protocol>("protocol", "protocol", kProtocols, worker_.protocol);
+}
+
+void WorkerReader::read_recycle() {
+  const toml::table* table = reader_.table("recycle");
+  if (table == nullptr) return;
+  TomlReader recycle(*table, "worker.recycle", mistakes_);
+  recycle.check_keys();
+  recycle.integer("requests", {0, 1'000'000'000'000}, worker_.recycle.requests);
+  recycle.duration("lifetime", TomlReader::Zero::allowed, worker_.recycle.lifetime);
+  // Less is no program's: it was meant in another unit.
+  constexpr std::uint64_t kLeastMemory = 1U << 20U;
+  recycle.bytes("memory", kLeastMemory, worker_.recycle.memory_bytes);
+  recycle.share("jitter", worker_.recycle.jitter);
 }
 
 void WorkerReader::read_folder() {

@@ -10,6 +10,8 @@ namespace clusterd::config {
 namespace {
 
 constexpr std::string_view kDuration = R"(a duration such as "5s")";
+constexpr std::string_view kBytes = R"(a number of bytes, or a string such as "512MiB")";
+constexpr std::string_view kWords = "an array of non-empty strings";
 constexpr std::string_view kOctal = R"(an octal string such as "0660")";
 
 }  // namespace
@@ -46,8 +48,8 @@ void TomlReader::blame(const Place& place, std::string what) {
   mistakes_.push_back({place.line, std::move(what), place.origin});
 }
 
-void TomlReader::blame(std::string_view key, const std::string& what) {
-  blame(place(key), path_of(name_, key) + ": " + what);
+void TomlReader::blame(const Place& place, std::string_view key, const std::string& what) {
+  blame(place, path_of(name_, key) + ": " + what);
 }
 
 void TomlReader::wrong(std::string_view key, std::string_view wanted, const toml::node& got) {
@@ -123,6 +125,50 @@ void TomlReader::duration(std::string_view key, Zero zero, Duration& result) {
     return blame(key, "must be longer than " + in_quotes(*text));
   }
   result = *read;
+}
+
+void TomlReader::bytes(std::string_view key, std::uint64_t least, std::uint64_t& result) {
+  const toml::node* node = find(key);
+  if (node == nullptr) return;
+  std::optional<std::uint64_t> read;
+  if (const auto number = node->value_exact<std::int64_t>(); number && *number >= 0) {
+    read = static_cast<std::uint64_t>(*number);
+  } else if (const auto text = node->value_exact<std::string_view>()) {
+    read = parse_bytes(*text);
+  }
+  if (!read) return wrong(key, kBytes, *node);
+  if (*read > kMostBytes) return blame(key, "is more than " + bytes_text(kMostBytes));
+  if (*read != 0 && *read < least) {
+    return blame(key, "must be 0 or at least " + bytes_text(least) + ", got " + bytes_text(*read));
+  }
+  result = *read;
+}
+
+void TomlReader::share(std::string_view key, double& result) {
+  const toml::node* node = find(key);
+  if (node == nullptr) return;
+  const auto read = node->is_number() ? node->value<double>() : std::nullopt;
+  // Written so that "nan" is no such number.
+  if (!read || !(*read >= 0.0 && *read <= 1.0)) return wrong(key, "a number from 0 to 1", *node);
+  result = *read;
+}
+
+std::optional<std::vector<std::string>> TomlReader::words(std::string_view key) {
+  const toml::node* node = find(key);
+  if (node == nullptr) return std::nullopt;
+  const toml::array* array = node->as_array();
+  if (array == nullptr) {
+    wrong(key, kWords, *node);
+    return std::nullopt;
+  }
+  std::vector<std::string> words;
+  for (const toml::node& element : *array) {
+    const std::optional<std::string> word = string(key, element, kWords);
+    if (word && word->empty()) wrong(key, kWords, element);
+    if (word && !word->empty()) words.push_back(*word);
+  }
+  if (words.size() < array->size()) return std::nullopt;
+  return words;
 }
 
 std::optional<std::size_t> TomlReader::find_word(std::string_view key, std::string_view thing,

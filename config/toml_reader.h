@@ -1,6 +1,7 @@
 #pragma once
 
 #include "config/mistake.h"
+#include "config/quantity.h"
 #include "config/words.h"
 
 #include <toml++/toml.h>
@@ -48,7 +49,8 @@ class TomlReader {
 
   void blame(const Place& place, std::string what);
   /// "worker.env: WHAT"
-  void blame(std::string_view key, const std::string& what);
+  void blame(std::string_view key, const std::string& what) { blame(place(key), key, what); }
+  void blame(const Place& place, std::string_view key, const std::string& what);
   /// "worker.env: expected WANTED, got integer 5"
   void wrong(std::string_view key, std::string_view wanted, const toml::node& got);
 
@@ -80,6 +82,15 @@ class TomlReader {
 
   enum class Zero : std::uint8_t { refused, allowed };
   void duration(std::string_view key, Zero zero, Duration& result);
+
+  /// A number or a string with a unit; 0, or at least `least`.
+  void bytes(std::string_view key, std::uint64_t least, std::uint64_t& result);
+
+  /// A number from 0 to 1.
+  void share(std::string_view key, double& result);
+
+  /// An array of strings, none of them empty, as the arguments of a program: whole, or nothing.
+  [[nodiscard]] std::optional<std::vector<std::string>> words(std::string_view key);
 
   /// One of some words; `thing` is what they name ("policy").
   template <typename T>

@@ -1,21 +1,14 @@
 #pragma once
 
-#include "common/clock.h"
-
 #include <algorithm>
 #include <charconv>
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 
 namespace clusterd::config {
-
-/// No duration in app.conf is longer.
-inline constexpr std::chrono::days kLongest{30};
 
 /// `text` on one line: what could move the cursor of a terminal is written as an escape.
 [[nodiscard]] inline std::string escaped(std::string_view text) {
@@ -109,28 +102,6 @@ inline constexpr std::chrono::days kLongest{30};
   const auto [stop, status] = std::from_chars(text.data(), end, mode, 8);
   if (text.size() > 4 || status != std::errc() || stop != end || mode > 0777) return std::nullopt;
   return mode;
-}
-
-/// "100ms", "5s", "10m", "2h", "1d", and "0". One that is too long to count is longer than any
-/// that is allowed.
-[[nodiscard]] inline std::optional<Duration> parse_duration(std::string_view text) {
-  static constexpr std::pair<std::string_view, std::chrono::milliseconds> kUnits[] = {
-      {"ms", std::chrono::milliseconds(1)}, {"s", std::chrono::seconds(1)},
-      {"m", std::chrono::minutes(1)},       {"h", std::chrono::hours(1)},
-      {"d", std::chrono::days(1)},
-  };
-  if (text == "0") return Duration::zero();
-  std::uint64_t count = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, status] = std::from_chars(text.data(), end, count);
-  if (status == std::errc::invalid_argument) return std::nullopt;
-  for (const auto& [name, unit] : kUnits) {
-    if (std::string_view(stop, end) != name) continue;
-    const auto most = static_cast<std::uint64_t>(kLongest / unit);
-    if (status == std::errc::result_out_of_range || count > most) return Duration::max();
-    return unit * static_cast<std::int64_t>(count);
-  }
-  return std::nullopt;
 }
 
 }  // namespace clusterd::config

@@ -1,7 +1,9 @@
 // Any text as app.conf, and any --set after a NUL: there are mistakes that can be shown, or all
 // settings are within their limits.
 #include "common/handoff.h"
+#include "config/changes.h"
 #include "config/parse.h"
+#include "config/quantity.h"
 #include "config/words.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -72,10 +74,15 @@ void must_be_good(const config::Worker& worker) {
   for (const Duration timeout : {worker.ready_timeout, worker.kill_timeout}) {
     must(is_between(timeout, Duration(1), Duration(config::kLongest)), "a timeout is sensible");
   }
-  for (const Duration timeout : {worker.drain_timeout, worker.stall_timeout}) {
+  for (const Duration timeout : {worker.drain_timeout, worker.stall_timeout,
+                                 worker.heartbeat_timeout, worker.recycle.lifetime}) {
     must(is_between(timeout, Duration(0), Duration(config::kLongest)), "a timeout is sensible");
   }
   must(is_between(worker.max_pending, 1U, 1024U), "max_pending is within its limits");
+  must(is_between(worker.recycle.jitter, 0.0, 1.0), "jitter is a share");
+  const std::uint64_t memory = worker.recycle.memory_bytes;
+  must(memory == 0 || is_between(memory, std::uint64_t{1} << 20U, config::kMostBytes),
+       "no worker is recycled for having any memory at all");
 }
 
 void must_be_good(const Settings& settings) {
@@ -91,6 +98,16 @@ void must_be_good(const Settings& settings) {
   must_be_good(settings.worker);
   must(is_between(settings.restart.backoff_first, Duration(1), settings.restart.backoff_max),
        "the backoff grows");
+  must(settings.restart.limit <= 100'000, "limit is within its limits");
+  must(settings.restart.window > Duration::zero(), "deaths count for some time");
+  must(settings.reload.surge + settings.reload.max_unavailable > 0, "a reload gets on");
+  must(is_between(settings.reload.max_generations, 2U, 100U), "a reload has a next generation");
+  for (const auto& [event, argv] : settings.hooks) {
+    must(!argv.empty() && why_not_executable(argv[0]).empty(), "a hook can be run");
+  }
+  must(config::changes(settings, settings).empty() &&
+           config::cannot_change(settings, settings).empty(),
+       "what is the same has not changed");
   const std::string& socket = settings.control.socket;
   must(socket.starts_with('/') && socket.size() <= kLongestSocket, "the socket can be bound");
 }

@@ -37,10 +37,13 @@ inline std::string summary(const config::Worker& worker) {
   for (const auto& [name, value] : worker.env) out << ' ' << name << '=' << value;
   out << '\n';
   for (const Duration duration :
-       {worker.ready_timeout, worker.drain_timeout, worker.kill_timeout, worker.stall_timeout}) {
+       {worker.ready_timeout, worker.drain_timeout, worker.kill_timeout, worker.stall_timeout,
+        worker.heartbeat_timeout, worker.recycle.lifetime}) {
     out << as_ms(duration) << ' ';
   }
-  out << worker.max_pending << ' ' << worker.max_connections << '\n' << worker.cwd;
+  out << worker.max_pending << ' ' << worker.max_connections << '\n';
+  out << worker.recycle.requests << ' ' << worker.recycle.memory_bytes << ' '
+      << worker.recycle.jitter << ' ' << worker.cwd;
   if (worker.umask) out << " umask " << std::oct << *worker.umask << std::dec;
   if (worker.nofile) out << " nofile " << *worker.nofile;
   if (worker.nice) out << " nice " << *worker.nice;
@@ -56,7 +59,15 @@ inline std::string summary(const config::Settings& s) {
   for (const config::Listen& listen : s.listen) out << summary(listen) << '\n';
   out << summary(s.worker) << '\n';
   out << as_ms(s.restart.backoff_first) << ' ' << as_ms(s.restart.backoff_max) << ' '
-      << s.control.socket << ' ' << static_cast<int>(s.log.level);
+      << s.restart.limit << ' ' << as_ms(s.restart.window) << ' '
+      << static_cast<int>(s.restart.on_giveup) << ' ' << as_ms(s.restart.giveup_retry) << '\n'
+      << s.reload.surge << ' ' << s.reload.max_unavailable << ' ' << s.reload.max_generations << ' '
+      << as_ms(s.reload.settle) << '\n'
+      << s.control.socket << ' ' << static_cast<int>(s.log.level) << ' ' << s.log.capture;
+  for (const auto& [event, argv] : s.hooks) {
+    out << '\n' << event << ':';
+    for (const std::string& word : argv) out << ' ' << word;
+  }
   return out.str();
 }
 

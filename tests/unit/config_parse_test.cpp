@@ -19,9 +19,11 @@ TEST_CASE("a short app.conf gets the defaults") {
         "/etc/shop/shop.conf /etc/shop shop 3 (3 CPUs in the affinity mask)\n"
         "127.0.0.1:80 127.0.0.1:80 nodelay 0ms v6only 0 4096 30000ms\n"
         "/etc/shop/web: ./web\n"
-        "30000ms 5000ms 5000ms 1000ms 16 0\n"
-        "/etc/shop sched 0\n"
-        "100ms 10000ms /run/clusterd/shop/ctl.sock 2");
+        "30000ms 5000ms 5000ms 1000ms 30000ms 0ms 16 0\n"
+        "0 0 0.1 /etc/shop sched 0\n"
+        "100ms 10000ms 0 60000ms 0 60000ms\n"
+        "1 0 3 1000ms\n"
+        "/run/clusterd/shop/ctl.sock 2 1");
 }
 
 TEST_CASE("every key is read") {
@@ -29,7 +31,9 @@ TEST_CASE("every key is read") {
 name = 'Web-1.x_y'
 workers = 1024
 control.socket = 'run/ctl.sock'
-log.level = 'debug'
+log = { level = 'debug', capture = false }
+hooks.exit = ['./web', 'x']
+reload = { surge = 2, max_unavailable = 1, max_generations = 4, settle = '2s' }
 [[listen]]
 name = 'http'
 address = '[::1]:8080'
@@ -60,6 +64,8 @@ ready_timeout = '10m'
 drain_timeout = '2h'
 kill_timeout = '250ms'
 stall_timeout = '1d'
+heartbeat_timeout = '1m'
+recycle = { requests = 5, lifetime = '1h', memory = '1GiB', jitter = 0.5 }
 max_pending = 1024
 max_connections = 1000000
 cwd = '/srv'
@@ -69,15 +75,22 @@ nice = -20
 sched = 'batch'
 [restart]
 backoff = { first = '1s', max = '1s' }
+limit = 5
+window = '2m'
+on_giveup = 'exit'
+giveup_retry = '30s'
 )")) == "/etc/shop/shop.conf /etc/shop Web-1.x_y 1024 ()\n"
         "http [::1]:8080 delay 2000ms v4too 1 65535 0ms\n"
         "0.0.0.0:0 0.0.0.0:0 nodelay 0ms v6only 0 4096 30000ms\n"
         "local /etc/shop/run/http.sock 600 <www-data> <33> 2 4096 30000ms\n"
         "udp://[::1]:53 udp [::1]:53 nodelay 0ms v6only 1 4096 30000ms\n"
         "/opt/web: /opt/web --port ü A=1 B=1 KEY=value _a1=\n"
-        "600000ms 7200000ms 250ms 86400000ms 1024 1000000\n"
-        "/srv umask 27 nofile 65536 nice -20 sched 1\n"
-        "1000ms 1000ms /etc/shop/run/ctl.sock 1");
+        "600000ms 7200000ms 250ms 86400000ms 60000ms 3600000ms 1024 1000000\n"
+        "5 1073741824 0.5 /srv umask 27 nofile 65536 nice -20 sched 1\n"
+        "1000ms 1000ms 5 120000ms 1 30000ms\n"
+        "2 1 4 2000ms\n"
+        "/etc/shop/run/ctl.sock 1 0\n"
+        "exit: /etc/shop/web x");
 }
 
 TEST_CASE("the other ways to write a table mean the same") {
@@ -111,14 +124,45 @@ TEST_CASE("the example app.conf is right") {
 
   SUBCASE("with every key in use as well") {
     std::string all = *content;
-    for (const char* mark :
-         {"# name",          "# backlog",       "# env",          "# protocol",
-          "# ready_timeout", "# drain_timeout", "# kill_timeout", "# stall_timeout",
-          "# max_pending",   "# [restart]",     "# backoff",      "# [control]",
-          "# socket",        "# [log]",         "# level",        "# queue_timeout",
-          "# nodelay",       "# defer_accept",  "# env_file",     "# max_connections",
-          "# cwd",           "# umask",         "# nofile",       "# nice",
-          "# sched"}) {
+    for (const char* mark : {"# name",
+                             "# backlog",
+                             "# env",
+                             "# protocol",
+                             "# ready_timeout",
+                             "# drain_timeout",
+                             "# kill_timeout",
+                             "# stall_timeout",
+                             "# max_pending",
+                             "# [restart]",
+                             "# backoff",
+                             "# [control]",
+                             "# socket",
+                             "# [log]",
+                             "# level",
+                             "# queue_timeout",
+                             "# nodelay",
+                             "# defer_accept",
+                             "# env_file",
+                             "# max_connections",
+                             "# cwd",
+                             "# umask",
+                             "# nofile",
+                             "# nice",
+                             "# sched",
+                             "# heartbeat_timeout",
+                             "# recycle",
+                             "# limit",
+                             "# window",
+                             "# on_giveup",
+                             "# giveup_retry",
+                             "# [reload]",
+                             "# surge",
+                             "# max_unavailable",
+                             "# max_generations",
+                             "# settle",
+                             "# capture",
+                             "# [hooks]",
+                             "# giveup ="}) {
       CAPTURE(mark);
       const std::size_t at = all.find("\n" + std::string(mark));
       REQUIRE(at != std::string::npos);
@@ -186,12 +230,13 @@ TEST_CASE("an unknown key gets the nearest of its table, or all of them") {
   each_is_bad(
       bad_worker, "6: unknown key ",
       {{"\ncomand = 1", "'comand' in [worker]; did you mean 'command'?"},
-       {"[restart]\nlimit = 3", "'limit' in [restart]; expected 'backoff'"},
+       {"[log]\nfile = 'x'", "'file' in [log]; expected 'level' or 'capture'"},
        {"[restart]\nlevel = 'info'", "'level' in [restart]; it belongs in [log]"},
        {"\nworkers = 2", "'workers' in [worker]; it belongs at the top level"},
        {"\nname = 'x'",  // in more than one table
         "'name' in [worker]; expected 'command', 'env', 'env_file', 'protocol', 'ready_timeout', "
-        "'drain_timeout', 'kill_timeout', 'stall_timeout', 'max_pending', 'max_connections', "
+        "'drain_timeout', 'kill_timeout', 'stall_timeout', 'heartbeat_timeout', 'recycle', "
+        "'max_pending', 'max_connections', "
         "'cwd', 'umask', 'nofile', 'nice' or 'sched'"},
        {"[restart]\nbackoff.frist = '1s'", "'frist' in restart.backoff; did you mean 'first'?"},
        {"[control]\nsokcet = 1", "'sokcet' in [control]; did you mean 'socket'?"},

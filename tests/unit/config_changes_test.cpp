@@ -1,0 +1,218 @@
+#include "config/changes.h"
+#include "config/keys.h"
+#include "tests/support/config_texts.h"
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+using namespace clusterd;
+using namespace clusterd::config;
+using namespace clusterd::test;
+
+namespace {
+
+using Lines = std::vector<std::string>;
+
+Surroundings everything_is_there() {
+  Surroundings around = surroundings();
+  around.why_not_executable = [](const std::string&) { return std::string(); };
+  around.why_not_folder = around.why_not_executable;
+  return around;
+}
+
+/// The settings of an app.conf with one listener of each kind, after `sets`.
+Settings with(const Sets& sets) {
+  static const std::string text = R"(
+[[listen]]
+name = 'web'
+address = '127.0.0.1:80'
+[[listen]]
+name = 'web6'
+address = '[::1]:80'
+[[listen]]
+name = 'local'
+address = 'unix:/run/x'
+[worker]
+command = ['./web']
+env = { TOKEN = 'secret', GONE = '1' }
+)";
+  return good(text, everything_is_there(), sets);
+}
+
+Lines changed(const Sets& before, const Sets& after) { return changes(with(before), with(after)); }
+
+/// A value that no key has by default or above; empty for a key that has but one meaning.
+const std::map<std::string, std::string> kOther = {
+    {"name", "other"},
+    {"workers", "7"},
+    {"listen.web.name", "other"},
+    {"listen.web.address", "127.0.0.1:81"},
+    {"listen.web.policy", "sticky"},
+    {"listen.web.backlog", "17"},
+    {"listen.web.queue_timeout", "17s"},
+    {"listen.web.nodelay", "false"},
+    {"listen.web.defer_accept", "17s"},
+    {"listen.web6.v6only", "false"},
+    {"listen.local.mode", "0600"},
+    {"listen.local.owner", "root"},
+    {"listen.local.group", "root"},
+    {"worker.command", "['./web', '-v']"},
+    {"worker.env", "{ TOKEN = 'secret', GONE = '1', NEW = '1' }"},
+    {"worker.env_file", "a.env"},
+    {"worker.protocol", ""},  // "auto" is "native" in this version
+    {"worker.ready_timeout", "17s"},
+    {"worker.drain_timeout", "17s"},
+    {"worker.kill_timeout", "17s"},
+    {"worker.stall_timeout", "17s"},
+    {"worker.heartbeat_timeout", "17s"},
+    {"worker.recycle.requests", "17"},
+    {"worker.recycle.lifetime", "17s"},
+    {"worker.recycle.memory", "17MiB"},
+    {"worker.recycle.jitter", "0.17"},
+    {"worker.max_pending", "17"},
+    {"worker.max_connections", "17"},
+    {"worker.cwd", "/srv"},
+    {"worker.umask", "0017"},
+    {"worker.nofile", "1700"},
+    {"worker.nice", "7"},
+    {"worker.sched", "batch"},
+    {"restart.limit", "17"},
+    {"restart.window", "17s"},
+    {"restart.backoff.first", "1700ms"},
+    {"restart.backoff.max", "17s"},
+    {"restart.on_giveup", "exit"},
+    {"restart.giveup_retry", "17s"},
+    {"reload.surge", "17"},
+    {"reload.max_unavailable", "17"},
+    {"reload.max_generations", "17"},
+    {"reload.settle", "17s"},
+    {"control.socket", "/run/other.sock"},
+    {"log.level", "debug"},
+    {"log.capture", "false"},
+};
+
+/// "KEY=VALUE" with another value for `key`.
+std::string another(const Key& key) {
+  if (key.table == "hooks") return "hooks." + std::string(key.name) + "=['./hook']";
+  for (const auto& [path, value] : kOther) {
+    const bool in_listen = key.table == "listen" && path.starts_with("listen.") &&
+                           path.ends_with("." + std::string(key.name));
+    if (!in_listen && path != path_of(key.table, key.name)) continue;
+    return value.empty() ? "" : path + "=" + value;
+  }
+  FAIL("give this key another value, above, and a row in config/changes.cpp: ",
+       path_of(key.table, key.name));
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("every key of the list is seen to change") {
+  for (const Key& key : keys()) {
+    const std::string path = path_of(key.table, key.name);
+    const bool is_table = find_table(path) != nullptr;
+    if (is_table) continue;
+    CAPTURE(path);
+    const std::string set = another(key);
+    if (set.empty()) continue;
+    const Settings before = with({});
+    const Settings after = with({set});
+    Lines lines = changes(before, after);
+    for (const std::string& line : cannot_change(before, after)) lines.push_back(line);
+    REQUIRE_FALSE(lines.empty());
+    // The value of env_file is what the files say.
+    const std::string said = path == "worker.env_file" ? "worker.env"
+                             : key.table == "listen"   ? "listen "
+                                                       : path;
+    CHECK(lines[0].starts_with(said));
+    CHECK(changes(after, after).empty());
+    CHECK(cannot_change(after, after).empty());
+  }
+}
+
+TEST_CASE("a change is told as what it was and what it is") {
+  CHECK(changed({}, {"worker.drain_timeout=10s"}) == Lines{"worker.drain_timeout: 5s -> 10s"});
+  CHECK(changed({"workers=4"}, {"workers=6"}) == Lines{"workers: 4 -> 6"});
+  CHECK(changed({}, {"worker.umask=027", "worker.nice=-5", "worker.nofile=100"}) ==
+        Lines{"worker.umask: clusterd's own -> 0027", "worker.nofile: clusterd's own -> 100",
+              "worker.nice: clusterd's own -> -5"});
+  CHECK(changed({"restart.limit=12"}, {}) == Lines{"restart.limit: 12 -> auto"});
+  CHECK(changed({}, {"worker.recycle.memory=1G", "worker.recycle.jitter=0.25"}) ==
+        Lines{"worker.recycle.memory: 0 -> 1GiB", "worker.recycle.jitter: 0.1 -> 0.25"});
+  CHECK(changed({}, {"log.level=debug", "restart.on_giveup=exit", "log.capture=false"}) ==
+        Lines{"restart.on_giveup: degrade -> exit", "log.level: info -> debug",
+              "log.capture: true -> false"});
+}
+
+TEST_CASE("what is the same in other words has not changed") {
+  CHECK(changed({}, {}).empty());
+  CHECK(changed({}, {"worker.drain_timeout=5000ms", "worker.recycle.memory=0", "hooks.exit=[]",
+                     "worker.protocol=native", "workers=3", "restart.limit=auto"})
+            .empty());
+}
+
+TEST_CASE("another program under the same words is a change") {
+  Surroundings around = everything_is_there();
+  const std::string text = kListen + "[worker]\ncommand = ['web', '-v']\n";
+  const Settings before = good(text, around);
+  around.path = "/opt";
+  CHECK(changes(before, good(text, around)) ==
+        Lines{R"(worker.command: ["web", "-v"] (/usr/bin/web) -> ["web", "-v"] (/opt/web))"});
+}
+
+TEST_CASE("listeners come, go and change by their names") {
+  const auto all = [](const std::string& lines) { return good(lines + kWorker); };
+  const Settings before = all(R"(
+[[listen]]
+name = 'http'
+address = '127.0.0.1:80'
+[[listen]]
+name = 'admin'
+address = '127.0.0.1:81'
+)");
+  const Settings after = all(R"(
+[[listen]]
+name = 'local'
+address = 'unix:/run/x'
+owner = 'www-data'
+[[listen]]
+address = 'udp://127.0.0.1:53'
+[[listen]]
+name = 'http'
+address = '127.0.0.1:82'
+policy = 'accept-race'
+)");
+  CHECK(changes(before, after) == Lines{"listen http: address 127.0.0.1:80 -> 127.0.0.1:82",
+                                        "listen http: policy round-robin -> accept-race",
+                                        "listen admin: closed",
+                                        "listen local: opened on unix:/run/x",
+                                        "listen udp://127.0.0.1:53: opened on udp://127.0.0.1:53"});
+  CHECK(changed({}, {"listen.local.owner=root"}) ==
+        Lines{"listen local: owner the user that runs clusterd -> root"});
+}
+
+TEST_CASE("a variable's value is never told") {
+  const Lines lines = changed({}, {"worker.env={ TOKEN = 'hidden', NEW = 'hidden' }"});
+  CHECK(lines ==
+        Lines{"worker.env: GONE removed", "worker.env: NEW added", "worker.env: TOKEN changed"});
+}
+
+TEST_CASE("hooks come, go and change") {
+  CHECK(changed({"hooks.exit=['./a']", "hooks.stop=['./a']"},
+                {"hooks.exit=['./a', 'b']", "hooks.giveup=['./a']"}) ==
+        Lines{R"(hooks.exit: ["/etc/shop/a"] -> ["/etc/shop/a", "b"])",
+              R"(hooks.giveup: [] -> ["/etc/shop/a"])", R"(hooks.stop: ["/etc/shop/a"] -> [])"});
+}
+
+TEST_CASE("what a reload cannot change is told apart, with what to do") {
+  const Settings before = with({});
+  const Settings after = with({"name=other", "workers=9"});
+  CHECK(changes(before, after) == Lines{"workers: 3 -> 9"});
+  CHECK(cannot_change(before, after) ==
+        Lines{"name: shop -> other: a reload cannot change it; it needs a stop and a start",
+              "control.socket: /run/clusterd/shop/ctl.sock -> /run/clusterd/other/ctl.sock: a "
+              "reload cannot change it; it needs a stop and a start"});
+}
