@@ -139,10 +139,11 @@ void Hooks::on_exit(std::uint64_t id) {
   if (found == running_.end()) return;
   const auto end = found->second->process.reap();
   if (!end) return watch(id);
-  const std::string text = "hook " + found->second->event + " " + how(*end);
+  const std::string event = found->second->event;
+  running_.erase(found);  // first of all: the pidfd is closed, and its number free for others
+  const std::string text = "hook " + event + " " + how(*end);
   const bool well = !end->by_signal && !end->exec_failure && end->value == 0;
   log::write(well ? log::Level::debug : log::Level::error, text);
-  running_.erase(found);
   start_next();
   if (!done_ || !running_.empty() || !waiting_.empty()) return;
   end_.cancel();

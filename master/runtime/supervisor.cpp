@@ -212,6 +212,9 @@ void Supervisor::on_exit(ChildId id) {
   if (found == children_.end()) return;
   const auto end = found->second->process.reap();
   if (!end) return watch_exit(id);
+  // The pidfd is closed. What is opened from here on may get its number, and must not be what is
+  // taken out of the loop when the child is forgotten.
+  found->second->exit.release();
   happened(id, core::ProcessExited{to_status(*end)});
 }
 
