@@ -10,6 +10,9 @@ inline constexpr const char* kEnvGeneration = "CLUSTERD_GENERATION";  ///< 1, 2,
 inline constexpr const char* kEnvName = "CLUSTERD_NAME";              ///< the cluster's name
 inline constexpr const char* kEnvChannelFd = "CLUSTERD_CHANNEL_FD";   ///< always kChannelFd
 
+/// What a hook finds beside the cluster's name: which event it was started for.
+inline constexpr const char* kEnvEvent = "CLUSTERD_EVENT";
+
 /// The channel's number in the child. Low, since Node marks only low numbers close-on-exec.
 inline constexpr int kChannelFd = 3;
 

@@ -68,16 +68,6 @@ struct Recycle {
   friend bool operator==(const Recycle&, const Recycle&) = default;
 };
 
-/// worker.recycle: when a healthy worker is replaced. Zero of a thing: never for its sake.
-struct Recycle {
-  std::uint64_t requests = 0;
-  Duration lifetime = Duration::zero();
-  std::uint64_t memory_bytes = 0;
-  double jitter = 0.1;  ///< 0..1: the limits of each worker differ by a random share of up to this
-
-  friend bool operator==(const Recycle&, const Recycle&) = default;
-};
-
 /// [worker]
 struct Worker {
   std::vector<std::string> command;  ///< as written; command[0] is argv[0] of the child

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,7 +30,10 @@ ChildProcess::~ChildProcess() {
   kill();
   siginfo_t info{};
   const auto id = static_cast<id_t>(spawned_.pidfd.get());
-  while (::waitid(kPidFd, id, &info, WEXITED) < 0 && errno == EINTR) {
+  while (::waitid(kPidFd, id, &info, WEXITED) < 0 && (errno == EINTR || errno == EAGAIN)) {
+    // An event loop that watched the pidfd made it non-blocking, and waitid(2) heeds that.
+    pollfd ended{spawned_.pidfd.get(), POLLIN, 0};
+    ::poll(&ended, 1, -1);
   }
 }
 

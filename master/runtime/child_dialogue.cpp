@@ -69,6 +69,9 @@ void Supervisor::on_message(ChildId id, const protocol::Listen& listen) {
       fds.push_back(std::move(copy));
       reply.fds = 1;
     }
+    Event event = about(id, "listening");
+    event.texts = {{"listener", settings_.listen[*index].name}, {"address", reply.address}};
+    event_log_.record(event);
   } else {
     reply.error = "there is no listener \"" + listen.listener + "\"; there is";
     for (const config::Listen& known : settings_.listen) reply.error += " \"" + known.name + "\"";

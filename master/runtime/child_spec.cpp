@@ -3,14 +3,11 @@
 #include "common/environment.h"
 
 #include <array>
-#include <map>
 #include <string_view>
 #include <unistd.h>
 
 namespace clusterd::runtime {
 namespace {
-
-using Environment = std::map<std::string, std::string, std::less<>>;
 
 constexpr std::array<std::string_view, 3> kExact{"NOTIFY_SOCKET", "NODE_CHANNEL_FD",
                                                  "NODE_UNIQUE_ID"};
@@ -26,7 +23,9 @@ bool is_masters_own(std::string_view key) {
   return false;
 }
 
-Environment inherited() {
+}  // namespace
+
+Environment inherited_environment() {
   Environment result;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text(*entry);
@@ -37,11 +36,9 @@ Environment inherited() {
   return result;
 }
 
-}  // namespace
-
 os::SpawnSpec child_spec(const config::Settings& settings, const core::Spawn& spawn,
                          const rlimit& open_files) {
-  Environment env = inherited();
+  Environment env = inherited_environment();
   os::SpawnSpec spec;
   spec.directory = settings.directory;
   spec.open_files = open_files;

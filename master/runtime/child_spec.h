@@ -4,11 +4,20 @@
 #include "master/core/cluster.h"
 #include "master/os/spawn.h"
 
+#include <functional>
+#include <map>
+#include <string>
+
 namespace clusterd::runtime {
 
-/// What the fork of a child needs: program, arguments and the complete environment. The child
-/// inherits the master's environment without what is the master's alone (its own NOTIFY_SOCKET,
-/// WATCHDOG_*, LISTEN_*, and any CLUSTERD_* or NODE_* channel of a master around it).
+using Environment = std::map<std::string, std::string, std::less<>>;
+
+/// The master's environment without what is the master's alone (its own NOTIFY_SOCKET, WATCHDOG_*,
+/// LISTEN_*, and any CLUSTERD_* or NODE_* channel of a master around it).
+[[nodiscard]] Environment inherited_environment();
+
+/// What the fork of a child needs: program, arguments and the complete environment, which begins
+/// with what the child inherits.
 [[nodiscard]] os::SpawnSpec child_spec(const config::Settings& settings, const core::Spawn& spawn,
                                        const rlimit& open_files);
 

@@ -1,20 +1,21 @@
 #pragma once
 
 #include "common/json.h"
+#include "master/runtime/reply.h"
 
 #include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 
 namespace clusterd::runtime {
 
-/// The whole answer to a verb, without the newline; nothing if there is no such verb.
+/// Carries a verb out, at once or over time, and says so to `reply`. False if there is no such
+/// verb. `request` points into the client's line, which is gone after the call.
 using VerbAnswer =
-    std::function<std::optional<std::string>(const std::string& verb, const CheckedJson& request)>;
+    std::function<bool(const std::string& verb, const CheckedJson& request, const Reply& reply)>;
 
-/// What a client hears to one line that it sent, which may be anything: one JSON object, without
-/// the newline. A line that is a request is answered by `answer`, which no other line reaches.
-[[nodiscard]] std::string answer_line(std::string_view line, const VerbAnswer& answer);
+/// Answers one line that a client sent, which may be anything. A line that is a request goes to
+/// `answer`, which no other line reaches; all others are refused.
+void answer_line(std::string_view line, const Reply& reply, const VerbAnswer& answer);
 
 }  // namespace clusterd::runtime

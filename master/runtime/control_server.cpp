@@ -1,5 +1,7 @@
 #include "master/runtime/control_server.h"
 
+#include <boost/asio/post.hpp>
+
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
@@ -9,21 +11,29 @@
 namespace clusterd::runtime {
 namespace {
 
+// The next two are for each user that is served.
 constexpr std::size_t kMostClients = 16;
+constexpr std::ptrdiff_t kMostWaiting = 8;
 constexpr std::size_t kLongestRequest = 4096;
+constexpr std::size_t kMostRequests = 16;  // that wait for the answer to one before them
 constexpr auto kPatience = std::chrono::seconds(10);
 constexpr auto kPause = std::chrono::milliseconds(100);
 
 }  // namespace
 
 ControlServer::ControlServer(boost::asio::io_context& io, os::UnixListener socket,
-                             VerbAnswer answer)
+                             VerbAnswer answer, std::set<std::string> at_once)
     : io_(io),
       socket_(std::move(socket)),
       acceptor_(io, ::fcntl(socket_.fd(), F_DUPFD_CLOEXEC, 0)),
       pause_(io),
-      answer_(std::move(answer)) {
+      answer_(std::move(answer)),
+      at_once_(std::move(at_once)) {
   wait();
+}
+
+ControlServer::~ControlServer() {
+  while (!clients_.empty()) drop(clients_.begin()->first);
 }
 
 void ControlServer::wait() {
@@ -46,50 +56,114 @@ bool ControlServer::accept_all() {
     if (!fd) return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED;
     const auto peer = os::peer_of(fd.get());
     if (!peer || (peer->uid != 0 && peer->uid != ::geteuid())) continue;
-    if (clients_.size() >= kMostClients) drop(most_silent());
-    serve(std::move(fd));
+    make_room(peer->uid);
+    serve(std::move(fd), peer->uid);
   }
   return true;
 }
 
-/// The client whose patience ends first has said nothing for longest.
-std::uint64_t ControlServer::most_silent() const {
-  return std::min_element(clients_.begin(), clients_.end(),
-                          [](const auto& a, const auto& b) {
-                            return a.second.patience->expiry() < b.second.patience->expiry();
-                          })
-      ->first;
+/// Of too many clients of one user the most silent goes: whose patience ends first has said nothing
+/// for longest. There is always one, since fewer may wait than may come.
+void ControlServer::make_room(uid_t user) {
+  std::size_t count = 0;
+  auto most_silent = clients_.end();
+  for (auto each = clients_.begin(); each != clients_.end(); ++each) {
+    const Client& client = *each->second;
+    if (client.user != user) continue;
+    ++count;
+    if (client.asked) continue;
+    if (most_silent == clients_.end() ||
+        client.patience.expiry() < most_silent->second->patience.expiry()) {
+      most_silent = each;
+    }
+  }
+  if (count >= kMostClients && most_silent != clients_.end()) drop(most_silent->first);
 }
 
-void ControlServer::serve(UniqueFd fd) {
-  const std::uint64_t id = next_id_++;
-  Client& client = clients_[id];
-  client.patience = std::make_unique<boost::asio::steady_timer>(io_);
-  client.channel = Channel::open(io_, std::move(fd), kLongestRequest,
-                                 {.line = [this, id](std::string_view line) { on_line(id, line); },
-                                  .ended = [this, id] { drop(id); },
-                                  .broken = [this, id](const std::string&) { drop(id); }});
+void ControlServer::serve(UniqueFd fd, uid_t user) {
+  const Id id = next_id_++;
+  auto client = std::make_shared<Client>(io_);
+  client->user = user;
+  client->channel = Channel::open(io_, std::move(fd), kLongestRequest,
+                                  {.line = [this, id](std::string_view line) { on_line(id, line); },
+                                   .ended = [this, id] { drop(id); },
+                                   .broken = [this, id](const std::string&) { drop(id); }});
+  clients_[id] = std::move(client);
   be_patient(id);
 }
 
-void ControlServer::on_line(std::uint64_t id, std::string_view line) {
-  const std::shared_ptr<Channel> channel = clients_.at(id).channel;
-  channel->send(answer_line(line, answer_) + "\n");
-  if (clients_.contains(id)) be_patient(id);
+void ControlServer::on_line(Id id, std::string_view line) {
+  Client& client = *clients_.at(id);
+  if (client.requests.size() == kMostRequests) return drop(id);
+  client.requests.emplace_back(line);
+  proceed(id);
 }
 
-void ControlServer::be_patient(std::uint64_t id) {
-  auto& timer = *clients_.at(id).patience;
-  timer.expires_after(kPatience);
-  timer.async_wait([this, id](boost::system::error_code error) {
-    if (!error) drop(id);
+/// Answers what the client asked for, until it has to wait for an answer.
+void ControlServer::proceed(Id id) {
+  for (;;) {
+    const auto found = clients_.find(id);
+    if (found == clients_.end()) return;
+    Client& client = *found->second;
+    if (client.asked || client.requests.empty()) return;
+    const std::string request = std::move(client.requests.front());
+    client.requests.pop_front();
+    client.patience.cancel();
+    client.asked = std::make_shared<const Reply::Send>(
+        [this, id](std::string line, bool last) { say(id, std::move(line), last); });
+    answer_line(request, Reply(client.asked),
+                [this, id](const std::string& verb, const CheckedJson& json, const Reply& reply) {
+                  return answer(id, verb, json, reply);
+                });
+  }
+}
+
+/// Not at once: whoever gave the last answer is still in the middle of what it does.
+void ControlServer::proceed_later(Id id) {
+  // The client is there as long as the server is.
+  boost::asio::post(io_, [this, id, client = std::weak_ptr<Client>(clients_.at(id))] {
+    if (!client.expired()) proceed(id);
   });
 }
 
-void ControlServer::drop(std::uint64_t id) {
+bool ControlServer::answer(Id id, const std::string& verb, const CheckedJson& request,
+                           const Reply& reply) {
+  const uid_t user = clients_.at(id)->user;
+  const auto waiting = std::count_if(clients_.begin(), clients_.end(), [&](const auto& each) {
+    return each.first != id && each.second->asked && each.second->user == user;
+  });
+  if (waiting < kMostWaiting || at_once_.contains(verb)) return answer_(verb, request, reply);
+  reply.refuse("too many clients wait for an answer: " + std::to_string(waiting) +
+               "; nothing was done");
+  return true;
+}
+
+void ControlServer::say(Id id, std::string line, bool last) {
+  const std::shared_ptr<Client> client = clients_.at(id);
+  if (last) {
+    client->asked.reset();
+    be_patient(id);
+    if (!client->requests.empty()) proceed_later(id);
+  }
+  client->channel->send(std::move(line) + "\n");
+}
+
+void ControlServer::be_patient(Id id) {
+  auto& timer = clients_.at(id)->patience;
+  timer.expires_after(kPatience);
+  timer.async_wait([this, id](boost::system::error_code error) {
+    if (error) return;
+    // It may have been on its way here when the client spoke.
+    const auto found = clients_.find(id);
+    if (found == clients_.end() || found->second->asked) return;
+    if (found->second->patience.expiry() <= boost::asio::steady_timer::clock_type::now()) drop(id);
+  });
+}
+
+void ControlServer::drop(Id id) {
   const auto found = clients_.find(id);
   if (found == clients_.end()) return;
-  found->second.channel->close();
+  found->second->channel->close();
   clients_.erase(found);
 }
 

@@ -29,6 +29,10 @@ std::string describe(const core::ExitStatus& status) {
   return "ended";
 }
 
+std::string describe(const core::ExitStatus& status, const std::string& why) {
+  return describe(status) + (why.empty() ? "" : ", since " + why);
+}
+
 std::string signal_name(int signal) {
   const char* name = ::sigabbrev_np(signal);
   return name != nullptr ? name : std::to_string(signal);

@@ -10,6 +10,9 @@ namespace clusterd::runtime {
 /// "exited with code 1", "killed by signal 9 (KILL), core dumped", "not started: exec: No such..."
 [[nodiscard]] std::string describe(const core::ExitStatus& status);
 
+/// The same and, if there is one, the reason: "..., since it did not leave within drain_timeout".
+[[nodiscard]] std::string describe(const core::ExitStatus& status, const std::string& why);
+
 /// "KILL" for 9; the number for one without a name.
 [[nodiscard]] std::string signal_name(int signal);
 

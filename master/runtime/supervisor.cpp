@@ -1,11 +1,8 @@
 #include "master/runtime/supervisor.h"
 
-#include "common/json.h"
 #include "common/log.h"
 #include "master/runtime/child_spec.h"
 #include "master/runtime/describe.h"
-#include "master/runtime/notes.h"
-#include "master/runtime/status_report.h"
 
 #include <csignal>
 #include <sys/socket.h>
@@ -67,11 +64,7 @@ Supervisor::Supervisor(const config::Settings& settings, std::vector<os::Listene
                        [this](ChildId id, std::string how) {
                          happened(id, core::BrokeProtocol{std::move(how)});
                        },
-                   .stalled =
-                       [](ChildId id, std::uint32_t count) {
-                         log::warn(to_string(id) + " takes nothing; what it was offered goes to " +
-                                   "others (" + std::to_string(count) + " connections)");
-                       },
+                   .stalled = [this](ChildId id, std::uint32_t count) { on_stall(id, count); },
                    .accept_failed = [](const Error& error) { log::error(error.message()); },
                    .expired =
                        [this](core::ListenerIndex index, std::uint64_t count) {
@@ -79,10 +72,14 @@ Supervisor::Supervisor(const config::Settings& settings, std::vector<os::Listene
                                    settings_.listen[index].name +
                                    " were reset: nobody was ready within queue_timeout");
                        }}),
+      hooks_(io_, settings, open_files),
+      event_log_(
+          [this](const std::string& name, const std::string& json) { hooks_.run(name, json); }),
       control_(io_, std::move(control),
-               [this](const std::string& verb, const CheckedJson& request) {
-                 return answer(verb, request);
-               }) {}
+               [this](const std::string& verb, const CheckedJson& request, const Reply& reply) {
+                 return answer(verb, request, reply);
+               },
+               {"status", "stop"}) {}
 
 core::Outcome Supervisor::run() {
   log::on_waiting([this] { keep_log_flowing(); });
@@ -97,6 +94,7 @@ core::Outcome Supervisor::run() {
   }
   for (const int ignored : {SIGHUP, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU}) signals_.add(ignored);
   watch_signals();
+  record_start();
   handle(core::Start{});
   io_.run();
   log::on_waiting(nullptr);
@@ -111,7 +109,9 @@ void Supervisor::handle(core::Event event) {
   while (!events_.empty()) {
     const core::Event next = std::move(events_.front());
     events_.pop_front();
-    for (const core::Action& action : cluster_.step(Clock::now(), next)) perform(action);
+    const core::Actions actions = cluster_.step(Clock::now(), next);
+    record_stop(next);
+    for (const core::Action& action : actions) perform(action);
   }
   handling_ = false;
 }
@@ -148,10 +148,11 @@ void Supervisor::carry_out(const core::Spawn& spawn) {
   child->output = std::move(*output);
   child->output.start();
   const ChildId id = spawn.child;
+  child->generation = spawn.generation;
   child->channel = Channel::open(
       io_, std::move(ours), protocol::kLongestLine,
       {.line = [this, id](std::string_view line) { on_line(id, line); },
-       .ended = [this, id] { happened(id, core::ChannelEnded{}); },
+       .ended = [this, id] { on_channel_end(id); },
        .broken = [this, id](std::string how) { happened(id, core::BrokeProtocol{std::move(how)}); },
        .all_sent = [this, id] { messenger_.all_sent(id); }});
   children_[id] = std::move(child);
@@ -220,12 +221,7 @@ void Supervisor::carry_out(const core::RolloutEnded&) {}
 
 void Supervisor::carry_out(const core::Finish& action) {
   outcome_ = action.outcome;
-  io_.stop();
-}
-
-void Supervisor::carry_out(const core::Note& note) {
-  const auto found = children_.find(note.child);
-  write_note(note, found == children_.end() ? 0 : found->second->process.pid());
+  hooks_.finish([this] { io_.stop(); });
 }
 
 void Supervisor::watch_exit(ChildId id) {
@@ -240,6 +236,9 @@ void Supervisor::on_exit(ChildId id) {
   if (found == children_.end()) return;
   const auto end = found->second->process.reap();
   if (!end) return watch_exit(id);
+  // The pidfd is closed. What is opened from here on may get its number, and must not be what is
+  // taken out of the loop when the child is forgotten.
+  found->second->exit.release();
   happened(id, core::ProcessExited{to_status(*end), found->second->output.finish()});
 }
 
@@ -278,26 +277,6 @@ void Supervisor::keep_log_flowing() {
   log_timer_.async_wait([this](boost::system::error_code error) {
     if (!error && !log::flush()) keep_log_flowing();
   });
-}
-
-std::optional<std::string> Supervisor::answer(const std::string& verb, const CheckedJson& request) {
-  JsonWriter json;
-  if (verb == "status") {
-    dispatcher_.refresh();
-    StatusSource source{settings_, cluster_,    dispatcher_, listeners_,
-                        {},        started_at_, Clock::now()};
-    for (const auto& [id, child] : children_) source.pids[id] = child->process.pid();
-    json.begin_object().member("ok", true).key("status").raw(status_report(source)).end_object();
-    return json.take();
-  }
-  if (verb == "stop") {
-    const bool now = request.boolean("now").value_or(false);
-    log::info(now ? "asked to stop now" : "asked to stop");
-    handle(core::StopRequested{now});
-    json.begin_object().member("ok", true).end_object();
-    return json.take();
-  }
-  return std::nullopt;
 }
 
 }  // namespace clusterd::runtime

@@ -10,6 +10,8 @@
 #include "master/runtime/child_output.h"
 #include "master/runtime/control_server.h"
 #include "master/runtime/dispatcher.h"
+#include "master/runtime/event_log.h"
+#include "master/runtime/hooks.h"
 #include "master/runtime/messenger.h"
 #include "master/runtime/timers.h"
 
@@ -47,6 +49,7 @@ class Supervisor {
     boost::asio::posix::stream_descriptor exit;
     std::shared_ptr<Channel> channel;
     ChildOutput output;
+    Generation generation{};
     bool said_hello = false;
   };
 
@@ -72,8 +75,17 @@ class Supervisor {
   void watch_signals();
   void on_signal(int number);
   void keep_log_flowing();
-  [[nodiscard]] std::optional<std::string> answer(const std::string& verb,
-                                                  const CheckedJson& request);
+
+  // supervisor_talk.cpp: what is told of it all, to the log, the hooks and who asks.
+  [[nodiscard]] bool answer(const std::string& verb, const CheckedJson& request,
+                            const Reply& reply);
+  [[nodiscard]] std::string status() const;
+  [[nodiscard]] Event about(ChildId id, std::string name) const;
+  [[nodiscard]] Event about_master(std::string name) const;
+  void record_start();
+  void record_stop(const core::Event& cause);
+  void on_stall(ChildId id, std::uint32_t count);
+  void on_channel_end(ChildId id);
 
   // child_dialogue.cpp: the native protocol, seen from the master.
   void on_line(ChildId id, std::string_view line);
@@ -101,6 +113,9 @@ class Supervisor {
   boost::asio::steady_timer log_timer_;
   Dispatcher dispatcher_;
   Messenger messenger_;
+  Hooks hooks_;
+  EventLog event_log_;
+  bool told_of_stop_ = false;
   ControlServer control_;
 };
 

@@ -8,6 +8,7 @@
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <fcntl.h>
 #include <optional>
 #include <poll.h>
 #include <string>
@@ -180,6 +181,18 @@ TEST_CASE("a child that nobody reaped is killed and reaped with its object") {
     moved.reset();
   }
   CHECK(is_reaped(pid));
+}
+
+TEST_CASE("a child is reaped with its object even if its pidfd does not block") {
+  for (int times = 0; times < 20; ++times) {
+    pid_t pid = -1;
+    {
+      Shell shell("exec sleep 1000");
+      pid = shell.child->pid();
+      REQUIRE(::fcntl(shell.child->pidfd(), F_SETFL, O_NONBLOCK) == 0);
+    }
+    CHECK(is_reaped(pid));
+  }
 }
 
 TEST_CASE("a child whose master dies gets TERM") {

@@ -9,8 +9,10 @@
 #include <cerrno>
 #include <chrono>
 #include <optional>
+#include <set>
 #include <string>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -21,25 +23,30 @@ namespace {
 using namespace std::chrono_literals;
 using test::eventually;
 
-/// A server that knows the verbs "echo", which gives back the member "text", and "large".
+/// A server that knows the verbs "echo", which gives back the member "text", "large", and "wait",
+/// which is answered when the test does so. The first two are answered at once.
 struct Server {
   Server() : path(dir.path("ctl.sock")) {
     auto socket = os::open_control_socket(path);
     REQUIRE(socket.has_value());
-    server.emplace(io, std::move(*socket),
-                   [this](const std::string& verb, const CheckedJson& request) {
-                     ++asked;
-                     return answer(verb, request);
-                   });
+    server.emplace(
+        io, std::move(*socket),
+        [this](const std::string& verb, const CheckedJson& request, const Reply& reply) {
+          ++asked;
+          if (verb == "wait") return waiting.push_back(reply), true;
+          return answer(verb, request, reply);
+        },
+        std::set<std::string>{"echo", "large"});
   }
 
-  static std::optional<std::string> answer(const std::string& verb, const CheckedJson& request) {
+  static bool answer(const std::string& verb, const CheckedJson& request, const Reply& reply) {
+    if (verb == "large") return reply.finish("\"" + std::string(100'000, 'x') + "\""), true;
+    if (verb != "echo") return false;
     JsonWriter json;
-    if (verb == "large") return "\"" + std::string(100'000, 'x') + "\"";
-    if (verb != "echo") return std::nullopt;
     json.begin_object().member("ok", true);
     json.member("text", request.string("text").value_or("none")).end_object();
-    return json.take();
+    reply.finish(json.take());
+    return true;
   }
 
   void turn() {
@@ -51,6 +58,7 @@ struct Server {
   std::string path;
   boost::asio::io_context io;
   int asked = 0;
+  std::vector<Reply> waiting;  ///< clients that asked to wait
   std::optional<ControlServer> server;
 };
 
@@ -88,6 +96,8 @@ class Client {
     return hear();
   }
 
+  void leave() { fd_.reset(); }
+
   /// Closes the direction to the server.
   void end() const { ::shutdown(fd_.get(), SHUT_WR); }
 
@@ -117,7 +127,29 @@ bool is_refusal(const std::string& line) {
 }
 
 constexpr const char* kEcho = "{\"verb\":\"echo\",\"text\":\"hello\"}\n";
+constexpr const char* kWait = "{\"verb\":\"wait\"}\n";
+constexpr const char* kDone = "{\"ok\":true}";
 constexpr const char* kEchoed = "{\"ok\":true,\"text\":\"hello\"}";
+
+/// Clients that wait for an answer, each with its turn in `server.waiting`.
+std::vector<Client> let_wait(Server& server, std::size_t count) {
+  std::vector<Client> clients;
+  for (std::size_t number = 0; number < count; ++number) {
+    const std::size_t before = server.waiting.size();
+    clients.emplace_back(server).say(kWait);
+    REQUIRE(eventually([&] { return server.turn(), server.waiting.size() > before; }, 10s));
+  }
+  return clients;
+}
+
+/// For its lifetime, to whoever looks at the socket, the test is another user.
+class As {
+ public:
+  explicit As(uid_t user) { REQUIRE(::seteuid(user) == 0); }
+  ~As() { (void)!::seteuid(0); }
+  As(const As&) = delete;
+  As& operator=(const As&) = delete;
+};
 
 }  // namespace
 
@@ -246,6 +278,142 @@ TEST_CASE("hundreds of clients that say nothing keep nobody out") {
   }
   Client client(server);
   CHECK(client.ask(kEcho) == kEchoed);
+}
+
+TEST_CASE("a verb that takes time says how far it is, and ends once") {
+  Server server;
+  std::vector<Client> clients = let_wait(server, 2);
+  const Reply reply = server.waiting[0];
+  const Reply copy = reply;
+  reply.progress("half\n");
+  CHECK(clients[0].hear() == R"({"progress":"half\n"})");
+  copy.line("[7]");
+  CHECK(clients[0].hear() == "[7]");
+  CHECK_FALSE(copy.gone());
+  reply.finish(kDone);
+  CHECK(copy.gone());
+  copy.finish("twice");
+  copy.refuse("twice");
+  copy.line("late");
+  CHECK(clients[0].hear() == kDone);
+  CHECK(clients[0].ask(kEcho) == kEchoed);
+
+  CHECK_FALSE(server.waiting[1].gone());
+  server.waiting[1].refuse("no \"room\"");
+  CHECK(clients[1].hear() == R"({"ok":false,"error":"no \"room\""})");
+}
+
+TEST_CASE("a verb waits for the end of the one before it") {
+  Server server;
+  Client client(server);
+  client.say(kWait + std::string(kEcho) + kWait + kEcho);
+  REQUIRE(eventually([&] { return server.turn(), server.asked == 1; }, 10s));
+  server.turn();
+  CHECK(server.asked == 1);
+  server.waiting[0].finish(kDone);
+  CHECK(server.asked == 1);  // not from within
+  CHECK(client.hear() == kDone);
+  CHECK(client.hear() == kEchoed);
+  REQUIRE(eventually([&] { return server.turn(), server.waiting.size() == 2; }, 10s));
+  server.waiting[1].finish(kDone);
+  CHECK(client.hear() == kDone);
+  CHECK(client.hear() == kEchoed);
+}
+
+TEST_CASE("a client that asks on and on while it waits is cut off") {
+  Server server;
+  Client client = std::move(let_wait(server, 1)[0]);
+  for (int times = 0; times < 17; ++times) client.say(kEcho);
+  CHECK(client.hear() == "(end)");
+  CHECK(server.waiting[0].gone());
+  CHECK(server.asked == 1);
+}
+
+TEST_CASE("a client that leaves while it waits is gone, and what is sent to it goes nowhere") {
+  Server server;
+  std::vector<Client> clients = let_wait(server, 3);
+  clients[0].leave();
+  clients[1].end();
+  REQUIRE(eventually([&] { return server.turn(), server.waiting[0].gone(); }, 10s));
+  REQUIRE(eventually([&] { return server.turn(), server.waiting[1].gone(); }, 10s));
+  server.waiting[0].progress("nobody");
+  server.waiting[0].finish(kDone);
+  CHECK_FALSE(server.waiting[2].gone());
+  server.server.reset();
+  CHECK(server.waiting[2].gone());
+  server.waiting[2].finish(kDone);
+  server.turn();
+  CHECK(clients[2].hear() == "(end)");
+}
+
+TEST_CASE("a client that does not read what it asked for is cut off") {
+  Server server;
+  std::vector<Client> clients = let_wait(server, 2);
+  const std::string line(1000, 'x');
+  int lines = 0;
+  while (!server.waiting[0].gone() && lines < 10'000) {
+    server.waiting[0].line(line);
+    ++lines;
+  }
+  CHECK(lines < 10'000);
+  server.waiting[1].finish(kDone);
+  CHECK(clients[1].hear() == kDone);
+}
+
+TEST_CASE("clients that wait make no room for others, and only so many may") {
+  constexpr std::size_t kMost = 8;
+  Server server;
+  std::vector<Client> clients = let_wait(server, kMost);
+  Client refused(server);
+  CHECK(is_refusal(refused.ask(kWait)));
+  CHECK(refused.ask(kEcho) == kEchoed);
+  CHECK(server.waiting.size() == kMost);
+  std::vector<Client> silent;
+  for (int number = 0; number < 40; ++number) {
+    silent.emplace_back(server);
+    CHECK(silent.back().ask(kEcho) == kEchoed);
+  }
+  CHECK(refused.hear() == "(end)");
+  for (std::size_t number = 0; number < kMost; ++number) {
+    server.waiting[number].finish(kDone);
+    CHECK(clients[number].hear() == kDone);
+  }
+  CHECK(let_wait(server, 1).size() == 1);
+}
+
+TEST_CASE("root has a share of its own, and others have none") {
+  if (::geteuid() != 0) return;  // nobody can be another user
+  constexpr uid_t kMasters = 65534;
+  Server server;
+  REQUIRE(::chmod(server.dir.path().c_str(), 0755) == 0);
+  REQUIRE(::chmod(server.path.c_str(), 0666) == 0);
+  const auto connect_as = [&](uid_t user) {
+    const As other(user);
+    return Client(server);
+  };
+  std::vector<Client> clients;
+  for (int number = 0; number < 8; ++number) clients.push_back(connect_as(kMasters));
+  {
+    const As master(kMasters);  // as which the server runs
+    for (std::size_t number = 0; number < 8; ++number) {
+      clients[number].say(kWait);
+      REQUIRE(eventually([&] { return server.turn(), server.waiting.size() > number; }, 10s));
+    }
+  }
+  Client root(server);
+  for (int number = 0; number < 300; ++number) {
+    clients.push_back(connect_as(kMasters));
+    const As master(kMasters);
+    server.turn();
+  }
+  Client stranger = connect_as(1);
+  const As master(kMasters);
+  CHECK(is_refusal(clients.back().ask(kWait)));
+  CHECK(stranger.hear() == "(end)");
+  root.say(kWait);
+  REQUIRE(eventually([&] { return server.turn(), server.waiting.size() == 9; }, 10s));
+  server.waiting.back().finish(kDone);
+  CHECK(root.hear() == kDone);
 }
 
 TEST_CASE("the socket is gone with its server") {

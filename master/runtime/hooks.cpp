@@ -1,0 +1,159 @@
+#include "master/runtime/hooks.h"
+
+#include "common/environment.h"
+#include "common/log.h"
+#include "master/runtime/child_spec.h"
+#include "master/runtime/describe.h"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <utility>
+
+namespace clusterd::runtime {
+namespace {
+
+/// A file in memory with this line, only to be read. Unlike a pipe it holds any event whole,
+/// however little the kernel grants to a pipe of this user.
+Result<UniqueFd> readable(const std::string& line) {
+  UniqueFd fd(::memfd_create("clusterd event", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!fd) return errno_error("make a file in memory");
+  std::string_view rest = line;
+  while (!rest.empty()) {
+    const ssize_t written = ::write(fd.get(), rest.data(), rest.size());
+    if (written < 0) return errno_error("write to a file in memory");
+    rest.remove_prefix(static_cast<std::size_t>(written));
+  }
+  ::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+  ::lseek(fd.get(), 0, SEEK_SET);
+  return fd;
+}
+
+std::string how(const os::ProcessEnd& end) {
+  using Kind = core::ExitStatus::Kind;
+  if (end.exec_failure) {
+    return describe(core::ExitStatus{Kind::not_started, end.exec_failure->error, false,
+                                     os::ExecFailure::name(end.exec_failure->stage)});
+  }
+  const Kind kind = end.by_signal ? Kind::signaled : Kind::exited;
+  return describe(core::ExitStatus{kind, end.value, end.dumped_core, {}});
+}
+
+}  // namespace
+
+Hooks::Hooks(boost::asio::io_context& io, const config::Settings& settings,
+             const rlimit& open_files, const Limits& limits)
+    : io_(io), open_files_(open_files), limits_(limits), end_(io) {
+  configure(settings);
+}
+
+void Hooks::configure(const config::Settings& settings) {
+  name_ = settings.name;
+  directory_ = settings.directory;
+  programs_ = settings.hooks;
+  std::erase_if(programs_, [](const auto& hook) { return hook.second.empty(); });
+}
+
+void Hooks::run(const std::string& event, const std::string& json) {
+  if (!programs_.contains(event)) return;
+  if (waiting_.size() >= limits_.waiting) {
+    ++dropped_;
+    if (dropped_unsaid_++ == 0) {
+      log::warn("hook " + event + ": not run, like others from now on: " +
+                std::to_string(limits_.waiting) + " wait for their turn");
+    }
+    return;
+  }
+  waiting_.push_back({event, json});
+  start_next();
+}
+
+void Hooks::finish(std::function<void()> done) {
+  if (waiting_.empty() && running_.empty()) return done();
+  log::info("waiting for the hooks: " + std::to_string(waiting_.size() + running_.size()));
+  done_ = std::move(done);
+  end_.expires_after(limits_.timeout);
+  end_.async_wait([this](boost::system::error_code error) {
+    if (error || !done_) return;
+    log::warn("hooks: " + std::to_string(waiting_.size() + running_.size()) +
+              " are cut off, since the master ends");
+    waiting_.clear();
+    running_.clear();  // which kills them
+    std::exchange(done_, nullptr)();
+  });
+}
+
+void Hooks::start_next() {
+  while (!waiting_.empty() && running_.size() < limits_.running) {
+    const Job job = std::move(waiting_.front());
+    waiting_.pop_front();
+    start(job);
+  }
+  if (waiting_.empty()) tell_dropped();
+}
+
+void Hooks::start(const Job& job) {
+  const auto program = programs_.find(job.event);
+  if (program == programs_.end()) return;  // it was taken away while the event waited
+  const auto input = readable(job.json + "\n");
+  if (!input) return log::error("hook " + job.event + ": " + input.error().message());
+  os::SpawnSpec spec;
+  spec.program = program->second.front();
+  spec.argv = program->second;
+  spec.directory = directory_;
+  spec.open_files = open_files_;
+  spec.input = input->get();
+  Environment env = inherited_environment();
+  env[kEnvName] = name_;
+  env[kEnvEvent] = job.event;
+  for (const auto& [key, value] : env) spec.env.push_back(key + "=" + value);
+  auto spawned = os::spawn(spec);
+  if (!spawned) return log::error("hook " + job.event + ": " + spawned.error().message());
+
+  const std::uint64_t id = next_id_++;
+  auto& running = *running_
+                       .emplace(id, std::make_unique<Running>(
+                                        io_, job.event, os::ChildProcess(std::move(*spawned))))
+                       .first->second;
+  running.timeout.expires_after(limits_.timeout);
+  running.timeout.async_wait([this, id](boost::system::error_code error) {
+    const auto found = running_.find(id);
+    if (error || found == running_.end()) return;
+    log::error("hook " + found->second->event + ": killed, since it ran for " +
+               describe(limits_.timeout));
+    found->second->process.kill();
+  });
+  watch(id);
+}
+
+void Hooks::watch(std::uint64_t id) {
+  running_.at(id)->exit.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                                   [this, id](boost::system::error_code error) {
+                                     if (!error) on_exit(id);
+                                   });
+}
+
+void Hooks::on_exit(std::uint64_t id) {
+  const auto found = running_.find(id);
+  if (found == running_.end()) return;
+  const auto end = found->second->process.reap();
+  if (!end) return watch(id);
+  const std::string event = found->second->event;
+  running_.erase(found);  // first of all: the pidfd is closed, and its number free for others
+  const std::string text = "hook " + event + " " + how(*end);
+  const bool well = !end->by_signal && !end->exec_failure && end->value == 0;
+  log::write(well ? log::Level::debug : log::Level::error, text);
+  start_next();
+  if (!done_ || !running_.empty() || !waiting_.empty()) return;
+  end_.cancel();
+  std::exchange(done_, nullptr)();
+}
+
+void Hooks::tell_dropped() {
+  if (dropped_unsaid_ == 0) return;
+  log::warn("hooks: " + std::to_string(dropped_unsaid_) + " were not run, since too many waited");
+  dropped_unsaid_ = 0;
+}
+
+}  // namespace clusterd::runtime

@@ -1,0 +1,64 @@
+#include "master/runtime/note_event.h"
+
+#include "master/runtime/describe.h"
+
+namespace clusterd::runtime {
+namespace {
+
+using Kind = core::Note::Kind;
+
+void add_end(Event& event, const core::Note& note) {
+  using Status = core::ExitStatus::Kind;
+  if (note.status.kind == Status::exited) event.code = note.status.value;
+  if (note.status.kind == Status::signaled) event.signal = signal_name(note.status.value);
+  event.planned = note.planned;
+  event.uptime = note.time;
+  event.reason = describe(note.status, note.why);
+}
+
+}  // namespace
+
+Event event_about(std::string name, ChildId child, SlotId slot, pid_t pid, Generation generation) {
+  Event event{.name = std::move(name), .role = "agent", .pid = pid, .generation = generation};
+  if (child.role == Role::worker) {
+    event.role = "worker";
+    event.slot = slot;
+    event.worker = child.number;
+  }
+  return event;
+}
+
+std::optional<Event> to_event(const core::Note& note, pid_t pid, Generation generation) {
+  const auto about = [&](std::string name) {
+    return event_about(std::move(name), note.child, note.slot, pid, generation);
+  };
+  switch (note.kind) {
+    case Kind::forked:
+      if (pid == 0) return std::nullopt;  // it could not be, as its end tells
+      return about("fork");
+    case Kind::online:
+      return about("online");
+    case Kind::ready: {
+      Event event = about("ready");
+      event.uptime = note.time;
+      return event;
+    }
+    case Kind::drain:
+      return about("drain");
+    case Kind::gone: {
+      Event event = about(note.child.role == Role::agent ? "agent_exit" : "exit");
+      add_end(event, note);
+      return event;
+    }
+    case Kind::all_ready: {
+      Event event{.name = "ready", .role = "master", .generation = generation};
+      event.uptime = note.time;
+      return event;
+    }
+    case Kind::backing_off:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+}  // namespace clusterd::runtime
