@@ -43,7 +43,7 @@ WorkerState::WorkerState() : epoll(::epoll_create1(EPOLL_CLOEXEC)) {
   if (!managed) {
     tally = std::make_shared<Tally>();
   } else {
-    const protocol::Welcome welcome = need(channel->hello());
+    const protocol::Welcome welcome = need(channel->hello(true));
     auto fds = need(channel->take_fds(welcome.fds));
     if (fds.size() != 3) raise(make_error("the master's welcome is malformed"));
     orphan_time = std::chrono::milliseconds(welcome.drain_timeout_ms);
@@ -104,6 +104,8 @@ void WorkerState::dispatch(int timeout_ms) {
   epoll_event events[64];
   const int count = ::epoll_wait(epoll.get(), events, 64, timeout_ms);
   const Turn turn(this);
+  auto& turns = tally->page->turns;
+  turns.store(turns.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   for (int at = 0; at < count; ++at) handle(events[at].data.u64);
   finish_turn();
 }
