@@ -44,8 +44,9 @@ std::optional<ChannelClient> ChannelClient::from_environment() {
   return ChannelClient(UniqueFd(number));
 }
 
-Result<protocol::Welcome> ChannelClient::hello() {
-  if (auto sent = send(encode(protocol::Hello{protocol::kVersion})); !sent) return sent.error();
+Result<protocol::Welcome> ChannelClient::hello(bool heartbeat) {
+  const protocol::Hello hello{protocol::kVersion, heartbeat};
+  if (auto sent = send(encode(hello)); !sent) return sent.error();
   for (;;) {
     auto message = wait();
     if (!message) return message.error();

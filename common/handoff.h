@@ -63,12 +63,14 @@ struct Page {
   std::atomic<std::uint32_t> active;               ///< connections it holds
   std::atomic<std::uint64_t> requests;             ///< since it started
   std::atomic<std::uint64_t> accepted[kMaxListeners];  ///< in accept race, since it started
+  std::atomic<std::uint64_t> turns;  ///< of its loop: one that stands still hangs, or idles
 };
 static_assert(sizeof(Page) <= kPageSize);
 // docs/PROTOCOL.md says so, and workers in other languages rely on it.
 static_assert(offsetof(Page, want_wake) == 64 && offsetof(Page, want_room) == 68);
 static_assert(offsetof(Page, dropped) == 128 && offsetof(Page, active) == 132);
 static_assert(offsetof(Page, requests) == 136 && offsetof(Page, accepted) == 144);
+static_assert(offsetof(Page, turns) == 656);
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
 /// The client's address, so that the worker need not ask the kernel.

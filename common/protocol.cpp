@@ -29,11 +29,31 @@ Result<Opened> open_line(std::string_view line) {
   return opened;
 }
 
+/// The beginning of a text that is UTF-8, cut between two characters.
+std::string cut(std::string text, std::size_t most) {
+  if (text.size() <= most) return text;
+  const auto goes_on = [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; };
+  while (most > 0 && goes_on(text[most])) --most;
+  text.resize(most);
+  return text;
+}
+
+Suicide suicide(const CheckedJson& json) {
+  return {cut(json.string("reason").value_or(""), kLongestReason)};
+}
+
 /// A message between programs, if it is one.
 template <typename Side>
 Side not_ours(const CheckedJson& json) {
   if (auto envelope = open_envelope(json)) return std::move(*envelope);
   return Unknown{};
+}
+
+FromChild without_command(const CheckedJson& json) {
+  auto message = not_ours<FromChild>(json);
+  const bool says_nothing = std::holds_alternative<Unknown>(message) && json.find("cmd") == nullptr;
+  if (says_nothing && json.string("act") == "suicide") return suicide(json);
+  return message;
 }
 
 Error lacks(std::string_view act, std::string_view member) {
@@ -57,12 +77,12 @@ Result<FromChild> decode_from_child(std::string_view line) {
   const auto opened = open_line(line);
   if (!opened) return opened.error();
   const CheckedJson& json = opened->json;
-  if (!opened->act) return not_ours<FromChild>(json);
+  if (!opened->act) return without_command(json);
   const std::string& act = *opened->act;
   if (act == "hello") {
     const auto version = json.integer("version");
     if (!version) return lacks(act, "version");
-    return FromChild{Hello{*version}};
+    return FromChild{Hello{*version, json.boolean("heartbeat").value_or(false)}};
   }
   if (act == "listen") {
     const auto seq = json.integer("seq");
@@ -79,6 +99,7 @@ Result<FromChild> decode_from_child(std::string_view line) {
     }
     return FromChild{Refuse{static_cast<std::uint32_t>(*sequence)}};
   }
+  if (act == "suicide") return FromChild{suicide(json)};
   return FromChild{Unknown{}};
 }
 
@@ -116,12 +137,14 @@ Result<FromMaster> decode_from_master(std::string_view line) {
     if (!count) return lacks(act, "count");
     return FromMaster{Undelivered{json.string("action").value_or(""), *count}};
   }
+  if (act == "ping") return FromMaster{Ping{}};
   return FromMaster{Unknown{}};
 }
 
 std::string encode(const Hello& message) {
   JsonWriter json = begin("hello");
   json.member("version", message.version);
+  if (message.heartbeat) json.member("heartbeat", true);
   return end(json);
 }
 
@@ -139,6 +162,12 @@ std::string encode(const Ready&) {
 std::string encode(const Refuse& message) {
   JsonWriter json = begin("refuse");
   json.member("sequence", message.sequence);
+  return end(json);
+}
+
+std::string encode(const Suicide& message) {
+  JsonWriter json = begin("suicide");
+  json.member("reason", cut(message.reason, kLongestReason));
   return end(json);
 }
 
@@ -176,6 +205,11 @@ std::string encode(const Happened& message) {
 std::string encode(const Undelivered& message) {
   JsonWriter json = begin("undelivered");
   json.member("action", message.action).member("count", message.count);
+  return end(json);
+}
+
+std::string encode(const Ping&) {
+  JsonWriter json = begin("ping");
   return end(json);
 }
 

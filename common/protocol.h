@@ -13,11 +13,13 @@
 /// JSON object a line, {"cmd":"CLUSTERD","act":...}. Pure: text in, value out. A line that is no
 /// JSON, or lacks what its act needs, is an error. An object with an "action" is a message between
 /// programs (envelope.h). Any other JSON (somebody else's command) and an act that is not known are
-/// `Unknown`, and are ignored, so that either side may be newer.
+/// `Unknown`, and are ignored, so that either side may be newer. One line needs no "cmd", since
+/// programs have long said it without: {"act":"suicide"}.
 namespace clusterd::protocol {
 
 inline constexpr int kVersion = 1;
 inline constexpr std::size_t kLongestLine = 64 * 1024;
+inline constexpr std::size_t kLongestReason = 1024;  ///< of a suicide; the rest is cut off
 
 struct Unknown {
   friend bool operator==(const Unknown&, const Unknown&) = default;
@@ -28,6 +30,8 @@ struct Unknown {
 /// The first line of every native child. The version decides what else may be said.
 struct Hello {
   std::int64_t version = 0;
+  /// It counts the turns of its loop on the page, and makes one for a ping: it can be watched.
+  bool heartbeat = false;
   friend bool operator==(const Hello&, const Hello&) = default;
 };
 /// "I serve this listener": its configured name, its address, or "" for the only one.
@@ -44,7 +48,12 @@ struct Refuse {
   std::uint32_t sequence = 0;
   friend bool operator==(const Refuse&, const Refuse&) = default;
 };
-using FromChild = std::variant<Unknown, Hello, Listen, Ready, Refuse, Envelope>;
+/// "I take nothing new, finish what is open, and leave": replace me now.
+struct Suicide {
+  std::string reason;  ///< at most kLongestReason bytes; may be empty
+  friend bool operator==(const Suicide&, const Suicide&) = default;
+};
+using FromChild = std::variant<Unknown, Hello, Listen, Ready, Refuse, Suicide, Envelope>;
 
 // From the master.
 
@@ -53,7 +62,7 @@ using FromChild = std::variant<Unknown, Hello, Listen, Ready, Refuse, Envelope>;
 struct Welcome {
   std::int64_t version = kVersion;
   std::int64_t fds = 0;
-  std::int64_t drain_timeout_ms = 0;  ///< how long a worker whose master died may go on
+  std::int64_t drain_timeout_ms = 0;  ///< how long one that leaves may take; then comes TERM
   std::int64_t max_connections = 0;   ///< open ones it may hold; 0 = no limit
   friend bool operator==(const Welcome&, const Welcome&) = default;
 };
@@ -84,8 +93,12 @@ struct Undelivered {
   std::int64_t count = 0;
   friend bool operator==(const Undelivered&, const Undelivered&) = default;
 };
+/// Needs no answer. It is there to arrive, which makes a loop that idles turn once.
+struct Ping {
+  friend bool operator==(const Ping&, const Ping&) = default;
+};
 using FromMaster =
-    std::variant<Unknown, Welcome, Listening, Revoked, Happened, Undelivered, Envelope>;
+    std::variant<Unknown, Welcome, Listening, Revoked, Happened, Undelivered, Ping, Envelope>;
 
 [[nodiscard]] Result<FromChild> decode_from_child(std::string_view line);
 [[nodiscard]] Result<FromMaster> decode_from_master(std::string_view line);
@@ -95,10 +108,12 @@ using FromMaster =
 [[nodiscard]] std::string encode(const Listen& message);
 [[nodiscard]] std::string encode(const Ready& message);
 [[nodiscard]] std::string encode(const Refuse& message);
+[[nodiscard]] std::string encode(const Suicide& message);
 [[nodiscard]] std::string encode(const Welcome& message);
 [[nodiscard]] std::string encode(const Listening& message);
 [[nodiscard]] std::string encode(const Revoked& message);
 [[nodiscard]] std::string encode(const Happened& message);
 [[nodiscard]] std::string encode(const Undelivered& message);
+[[nodiscard]] std::string encode(const Ping& message);
 
 }  // namespace clusterd::protocol

@@ -60,14 +60,20 @@ static void on_connection(void* user, clusterd_connection* connection) {
   server->sessions.next = session;
 }
 
+/* Between two requests, and the next one has not begun to arrive. One whose first has not come yet
+ * is served: its client may not know that it can be tried again. */
+static int is_idle(const struct session* session) {
+  char byte;
+  return session->answered > 0 && session->length == 0 &&
+         recv(clusterd_connection_fd(session->connection), &byte, 1, MSG_PEEK) < 0;
+}
+
 static void on_drain(void* user) {
   struct server* server = user;
   struct session* session = server->sessions.next;
   while (session != &server->sessions) {
     struct session* next = session->next;
-    /* Between two requests. One whose first has not come yet is served: its client may not know
-     * that it can be tried again. */
-    if (session->answered > 0 && session->length == 0) end_session(server, session);
+    if (is_idle(session)) end_session(server, session);
     session = next;
   }
 }

@@ -9,11 +9,11 @@
 
 #include <chrono>
 #include <clusterd/asio.hpp>
+#include <clusterd/sessions.hpp>
 #include <clusterd/worker.hpp>
 #include <cstdio>
 #include <exception>
 #include <memory>
-#include <set>
 #include <string>
 
 namespace beast = boost::beast;
@@ -29,40 +29,45 @@ class Session;
 
 /// What the sessions share.
 struct Server {
-  explicit Server(clusterd::Worker& its_worker) : worker(its_worker) {}
-
-  clusterd::Worker& worker;
   std::string answer = "handled by worker, pid is " + std::to_string(::getpid()) + "\n";
-  std::set<Session*> idle;  ///< between two requests
+  clusterd::Sessions<Session> sessions;  // before `io`, whose end ends the sessions
+  boost::asio::io_context io{1};
+  clusterd::Worker worker;
 };
 
 /// One connection: wait for a request, read it, write the answer, again.
 class Session : public std::enable_shared_from_this<Session> {
  public:
   Session(tcp::socket socket, Server& server) : stream_(std::move(socket)), server_(server) {}
-  ~Session() { server_.idle.erase(this); }
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
+  void start() {
+    place_ = server_.sessions.add(weak_from_this());
+    wait();
+  }
+
+  /// The worker drains. Who is between two requests is told to come back; for who has not asked
+  /// anything yet, and for a request that has begun to arrive, there is one more answer.
+  void finish() {
+    beast::error_code error;
+    const bool idle = waits_ && answered_ && stream_.socket().available(error) == 0;
+    if (idle) close();
+  }
+
+ private:
   void wait() {
     stream_.expires_after(kIdle);
-    server_.idle.insert(this);
+    waits_ = true;
     stream_.async_read_some(buffer_.prepare(kFirstRead),
                             [self = shared_from_this()](beast::error_code error, std::size_t got) {
-                              self->server_.idle.erase(self.get());
+                              self->waits_ = false;
                               if (error) return self->close();
                               self->buffer_.commit(got);
                               self->read();
                             });
   }
 
-  void close() {
-    beast::error_code ignored;
-    stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
-    stream_.close();
-  }
-
- private:
   /// Part of a request is here, and mostly all of it.
   void read() {
     request_ = {};
@@ -90,11 +95,19 @@ class Session : public std::enable_shared_from_this<Session> {
   }
 
   void next() {
+    answered_ = true;
     if (buffer_.size() > 0) {
       read();  // the client did not wait for our answer
     } else {
       wait();
+      if (server_.worker.draining()) finish();  // since the answer was made
     }
+  }
+
+  void close() {
+    beast::error_code ignored;
+    stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+    stream_.close();
   }
 
   beast::tcp_stream stream_;
@@ -102,32 +115,31 @@ class Session : public std::enable_shared_from_this<Session> {
   beast::flat_buffer buffer_;
   http::request<http::string_body> request_;
   http::response<http::string_body> response_;
+  bool waits_ = false;     ///< for a request
+  bool answered_ = false;  ///< at least one
+  clusterd::Sessions<Session>::Place place_;
 };
 
 void accept(clusterd::asio::acceptor& acceptor, Server& server) {
   acceptor.async_accept([&](beast::error_code error, tcp::socket socket) {
     if (!error) {
       socket.set_option(tcp::no_delay(true), error);
-      std::make_shared<Session>(std::move(socket), server)->wait();
+      std::make_shared<Session>(std::move(socket), server)->start();
     }
     accept(acceptor, server);
   });
 }
 
 int run(const char* address) {
-  boost::asio::io_context io{1};
-  clusterd::Worker worker;
-  Server server(worker);
-  clusterd::asio::acceptor acceptor(io, worker, clusterd::Endpoint("", address));
-  worker.on_drain([&server] {
-    const auto idle = server.idle;  // closing one takes it out of the set, in its own time
-    for (Session* session : idle) session->close();
-  });
+  Server server;
+  clusterd::Worker& worker = server.worker;
+  clusterd::asio::acceptor acceptor(server.io, worker, clusterd::Endpoint("", address));
+  worker.on_drain([&] { server.sessions.each([](Session& session) { session.finish(); }); });
   accept(acceptor, server);
   if (!worker.managed()) std::printf("serving on http://%s\n", acceptor.local_address().c_str());
   std::fflush(stdout);
   worker.ready();
-  return clusterd::asio::run(io, worker);
+  return clusterd::asio::run(server.io, worker);
 }
 
 }  // namespace

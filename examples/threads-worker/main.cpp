@@ -9,16 +9,15 @@
 //     GET /heard      how many messages this worker has had
 #include <boost/asio.hpp>
 
+#include <array>
 #include <atomic>
 #include <clusterd/asio.hpp>
+#include <clusterd/sessions.hpp>
 #include <cstdio>
 #include <exception>
 #include <memory>
-#include <mutex>
-#include <set>
 #include <string>
 #include <unistd.h>
-#include <vector>
 
 namespace {
 
@@ -32,8 +31,7 @@ class Session;
 
 struct Program {
   std::atomic<int> heard{0};
-  std::mutex mutex;
-  std::set<std::weak_ptr<Session>, std::owner_less<>> sessions;
+  clusterd::Sessions<Session> sessions;
   net::io_context io{kThreads};
   clusterd::Worker worker;
 };
@@ -44,31 +42,42 @@ class Session : public std::enable_shared_from_this<Session> {
       : program_(program), socket_(std::move(socket)), strand_(net::make_strand(program.io)) {}
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
-  ~Session() {
-    const std::scoped_lock lock(program_.mutex);
-    std::erase_if(program_.sessions, [](const auto& session) { return session.expired(); });
-  }
 
   void start() {
-    net::post(strand_, [self = shared_from_this()] { self->read(); });
+    place_ = program_.sessions.add(weak_from_this());
+    net::post(strand_, [self = shared_from_this()] { self->wait(); });
   }
 
-  /// No other request is waited for; one that is being answered is.
+  /// The worker drains: who is between two requests is told to come back. A request that has begun
+  /// to arrive is answered, and so is the first one of a connection, whenever it comes.
   void finish() {
     net::post(strand_, [self = shared_from_this()] {
-      if (self->waits_) self->socket_.cancel();
+      boost::system::error_code error;
+      const bool idle = self->waits_ && self->answered_ && self->socket_.available(error) == 0;
+      if (idle) self->close();
     });
   }
 
  private:
+  void wait() {
+    waits_ = true;
+    socket_.async_read_some(
+        net::buffer(first_),
+        net::bind_executor(strand_, [self = shared_from_this()](auto error, std::size_t size) {
+          self->waits_ = false;
+          if (error) return self->close();
+          self->text_.assign(self->first_.data(), size);
+          self->read();
+        }));
+    if (program_.worker.draining()) finish();  // since the last answer was made
+  }
+
   void read() {
-    if (program_.worker.draining() && text_.empty() && answered_) return;
-    waits_ = answered_;
     net::async_read_until(
         socket_, net::dynamic_buffer(text_, kLongestRequest), "\r\n\r\n",
         net::bind_executor(strand_, [self = shared_from_this()](auto error, std::size_t size) {
-          self->waits_ = false;
-          if (!error) self->answer(size);
+          if (error) return self->close();
+          self->answer(size);
         }));
   }
 
@@ -89,26 +98,33 @@ class Session : public std::enable_shared_from_this<Session> {
         socket_, net::buffer(text_out_),
         net::bind_executor(strand_, [self = shared_from_this(), last](auto error, std::size_t) {
           self->answered_ = true;
-          if (!error && !last) self->read();
+          if (error || last) return self->close();
+          if (self->text_.empty()) return self->wait();
+          self->read();  // the client did not wait for our answer
         }));
+  }
+
+  void close() {
+    boost::system::error_code ignored;
+    socket_.shutdown(tcp::socket::shutdown_send, ignored);
+    socket_.close(ignored);
   }
 
   Program& program_;
   tcp::socket socket_;
   net::strand<net::io_context::executor_type> strand_;
+  std::array<char, 1024> first_;  ///< of a request
   std::string text_;
   std::string text_out_;
   bool answered_ = false;  ///< at least one request
   bool waits_ = false;     ///< for another one
+  clusterd::Sessions<Session>::Place place_;
 };
 
 void accept(Program& program, clusterd::asio::acceptor& acceptor) {
   acceptor.async_accept([&](boost::system::error_code error, tcp::socket socket) {
     if (!error) {
-      const auto session = std::make_shared<Session>(program, std::move(socket));
-      session->start();
-      const std::scoped_lock lock(program.mutex);
-      program.sessions.insert(session);
+      std::make_shared<Session>(program, std::move(socket))->start();
     }
     accept(program, acceptor);
   });
@@ -118,16 +134,8 @@ int run(const char* address) {
   Program program;
   clusterd::asio::acceptor acceptor(program.io, program.worker, {"", address});
   program.worker.on_message("told", [&](const clusterd::Message&) { ++program.heard; });
-  program.worker.on_drain([&] {
-    std::vector<std::shared_ptr<Session>> open;
-    {
-      const std::scoped_lock lock(program.mutex);
-      for (const auto& session : program.sessions) open.push_back(session.lock());
-    }
-    for (const auto& session : open) {
-      if (session) session->finish();
-    }
-  });
+  program.worker.on_drain(
+      [&] { program.sessions.each([](Session& session) { session.finish(); }); });
   if (!program.worker.managed()) {
     std::printf("serving on %s\n", acceptor.local_address().c_str());
     std::fflush(stdout);

@@ -30,8 +30,8 @@ void Supervisor::on_message(ChildId id, const protocol::Hello& hello) {
   if (!child.said_hello) {
     child.said_hello = true;
     child.process.has_started();
-    const auto drain = std::chrono::duration_cast<std::chrono::milliseconds>(
-        settings_.worker.drain_timeout + settings_.worker.kill_timeout);
+    const auto drain =
+        std::chrono::duration_cast<std::chrono::milliseconds>(settings_.worker.drain_timeout);
     protocol::Welcome welcome{protocol::kVersion, 0, drain.count(),
                               settings_.worker.max_connections};
     std::vector<UniqueFd> fds;

@@ -95,6 +95,7 @@ class Supervisor {
   void on_message(ChildId id, const protocol::Listen& listen);
   void on_message(ChildId id, const protocol::Ready&);
   void on_message(ChildId id, const protocol::Refuse&);
+  void on_message(ChildId id, const protocol::Suicide&) { (void)id; }
   [[nodiscard]] std::optional<core::ListenerIndex> find_listener(const std::string& wanted) const;
 
   boost::asio::io_context io_{1};

@@ -51,6 +51,7 @@ TEST_CASE("a new page is all zeros, and is not inherited") {
   CHECK(page->active.load() == 0);
   CHECK(page->requests.load() == 0);
   for (const auto& count : page->accepted) CHECK(count.load() == 0);
+  CHECK(page->turns.load() == 0);
   CHECK((::fcntl(page.fd(), F_GETFD) & FD_CLOEXEC) != 0);
 }
 

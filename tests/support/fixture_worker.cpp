@@ -1,7 +1,11 @@
-// A worker that does what a test needs: fixture-worker MODE [ARGUMENT]. It serves one request a
-// connection, blocking, with the worker library and no Asio.
+// A worker that does what a test needs: fixture-worker MODE [ARGUMENT], with the worker library and
+// no Asio. It serves one request a connection and waits for that. In the modes "serve" (the
+// default) and "events" a request can ask for more (fixture_requests.h), and in any of those that
+// come to their loop the environment can make the start go wrong (fixture_mood.h).
 #include "common/environment.h"
 #include "common/unique_fd.h"
+#include "tests/support/fixture_mood.h"
+#include "tests/support/fixture_requests.h"
 #include "tests/support/hostile_worker.h"
 
 #include <clusterd/worker.hpp>
@@ -9,7 +13,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <map>
 #include <memory>
 #include <poll.h>
 #include <string>
@@ -20,27 +23,14 @@
 
 namespace {
 
-/// The path of "GET /PATH HTTP/1.1".
-std::string path_of(const std::string& request) {
-  const std::size_t from = request.find('/') + 1;
-  return request.substr(from, request.find(' ', from) - from);
-}
-
-std::string answer_to(const std::string& request) {
-  std::string body = "handled by worker, pid is " + std::to_string(::getpid()) + "\n";
-  const std::string id = path_of(request);
-  if (!id.empty()) body += "id is " + id + "\n";
-  return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-}
+using clusterd::test::fixture_after;
+using clusterd::test::mood;
 
 /// Waits for the request and answers it, with its path as an id.
 void serve(int fd) {
-  pollfd ready{fd, POLLIN, 0};
-  char request[4096];
-  if (::poll(&ready, 1, 30'000) <= 0) return;
-  const ssize_t got = ::recv(fd, request, sizeof request, 0);
-  if (got <= 0) return;
-  const std::string answer = answer_to({request, static_cast<std::size_t>(got)});
+  const auto target = clusterd::test::fixture_target(fd);
+  if (!target) return;
+  const std::string answer = clusterd::test::fixture_answer(*target);
   (void)!::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL);
 }
 
@@ -55,6 +45,7 @@ struct Mode {
 };
 
 clusterd::Worker::Handler handler_for(const Mode& mode, clusterd::Worker& worker,
+                                      clusterd::test::FixtureRequests& requests,
                                       std::vector<clusterd::Connection>& held) {
   if (mode.name == "raw-close") {
     // As a program that knows nothing of us: close(2) alone, which says nothing to the client
@@ -75,13 +66,11 @@ clusterd::Worker::Handler handler_for(const Mode& mode, clusterd::Worker& worker
   }
   if (mode.name == "events") {
     // As most servers: it waits for no client, so it could accept all that come.
-    return [&worker](clusterd::Connection connection) {
+    return [&worker, &requests](clusterd::Connection connection) {
       const auto kept = std::make_shared<clusterd::Connection>(std::move(connection));
-      worker.watch(kept->fd(), [&worker, kept] {
-        serve(kept->fd());
-        worker.count_request();
+      worker.watch(kept->fd(), [&worker, &requests, kept] {
         worker.unwatch(kept->fd());
-        kept->close();
+        requests.serve(std::move(*kept));
       });
     };
   }
@@ -94,10 +83,7 @@ clusterd::Worker::Handler handler_for(const Mode& mode, clusterd::Worker& worker
       serve(connection.fd());
     };
   }
-  return [&worker](clusterd::Connection connection) {
-    serve(connection.fd());
-    worker.count_request();
-  };
+  return [&requests](clusterd::Connection connection) { requests.serve(std::move(connection)); };
 }
 
 /// Sends each datagram back.
@@ -118,7 +104,24 @@ int echo_datagrams() {
   return worker.run();
 }
 
+/// Says ready, in the mood that it is in.
+void be_ready(clusterd::Worker& worker) {
+  if (!mood("NEVER_READY").empty()) return;
+  const auto ready = [&worker] {
+    worker.ready();
+    const std::string life = mood("DIE_AFTER_MS");
+    if (!life.empty()) fixture_after(worker, std::stoi(life), [] { ::_exit(3); });
+  };
+  const std::string later = mood("READY_AFTER_MS");
+  if (later.empty()) return ready();
+  fixture_after(worker, std::stoi(later), ready);
+}
+
 int run(const Mode& mode) {
+  if (const std::string code = mood("DIE_AT_START"); !code.empty()) {
+    std::fprintf(stderr, "fixture-worker: dies at its start, with %s\n", code.c_str());
+    return std::stoi(code);
+  }
   if (mode.name == "datagram") return echo_datagrams();
   if (mode.name == "die-at-start") return mode.argument;
   if (mode.name == "ignore-term") {
@@ -132,9 +135,10 @@ int run(const Mode& mode) {
     ::setrlimit(RLIMIT_NOFILE, &limit);
   }
   clusterd::Worker worker;
+  clusterd::test::FixtureRequests requests(worker);
   std::vector<clusterd::Connection> held;
-  worker.listen(clusterd::Endpoint("", "127.0.0.1:0"), handler_for(mode, worker, held));
-  if (mode.name != "never-ready") worker.ready();
+  worker.listen(clusterd::Endpoint("", "127.0.0.1:0"), handler_for(mode, worker, requests, held));
+  if (mode.name != "never-ready") be_ready(worker);
   if (mode.name == "ignore-term") {
     for (;;) worker.dispatch(-1);
   }

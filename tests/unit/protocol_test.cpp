@@ -61,12 +61,21 @@ TEST_CASE("each line that a child may say is understood") {
       {R"({"cmd":"CLUSTERD","act":"hello","version":1})", Hello{1}},
       {R"( { "version" : 12 , "act" : "hello" , "cmd" : "CLUSTERD" } )", Hello{12}},
       {R"({"cmd":"CLUSTERD","act":"hello","version":-1,"more":{"a":[1,2]}})", Hello{-1}},
+      {R"({"cmd":"CLUSTERD","act":"hello","version":1,"heartbeat":true})", Hello{1, true}},
+      {R"({"cmd":"CLUSTERD","act":"hello","version":1,"heartbeat":false})", Hello{1, false}},
+      {R"({"cmd":"CLUSTERD","act":"hello","version":1,"heartbeat":1})", Hello{1, false}},
       {R"({"cmd":"CLUSTERD","act":"listen","seq":3,"listener":"http"})", Listen{3, "http"}},
       {R"({"cmd":"CLUSTERD","act":"listen","seq":0,"listener":""})", Listen{0, ""}},
       {R"({"cmd":"CLUSTERD","act":"listen","seq":1,"listener":"a\n\u00e9"})", Listen{1, "a\né"}},
       {R"({"cmd":"CLUSTERD","act":"ready"})", Ready{}},
       {R"({"cmd":"CLUSTERD","act":"refuse","sequence":0})", Refuse{0}},
       {R"({"cmd":"CLUSTERD","act":"refuse","sequence":4294967295})", Refuse{4294967295U}},
+      {R"({"cmd":"CLUSTERD","act":"suicide","reason":"tired"})", Suicide{"tired"}},
+      {R"({"cmd":"CLUSTERD","act":"suicide"})", Suicide{""}},
+      {R"({"cmd":"CLUSTERD","act":"suicide","reason":7})", Suicide{""}},
+      {R"({"act":"suicide"})", Suicide{""}},
+      {R"({"act":"suicide","reason":"as the seed says it"})", Suicide{"as the seed says it"}},
+      {R"({"act":"suicide","action":"a"})", Envelope{"a", {}, "null", 0}},
       {R"({"action":"a","to":"app","data":[1]})",
        Envelope{"a", {Recipient::Kind::app, 0}, "[1]", 0}},
       {R"({"cmd":"other","action":"a"})", Envelope{"a", {}, "null", 0}},
@@ -92,6 +101,7 @@ TEST_CASE("each line that the master may say is understood") {
       {R"({"cmd":"CLUSTERD","act":"event","event":"cluster-ready"})", Happened{"cluster-ready"}},
       {R"({"cmd":"CLUSTERD","act":"undelivered","action":"a","count":3})", Undelivered{"a", 3}},
       {R"({"cmd":"CLUSTERD","act":"undelivered","count":3})", Undelivered{"", 3}},
+      {R"({"cmd":"CLUSTERD","act":"ping"})", Ping{}},
       {R"({"action":"a","senderPid":5})", Envelope{"a", {}, "null", 5}},
   };
   for (const MasterLine& row : table) {
@@ -112,6 +122,8 @@ TEST_CASE("what either side does not know is ignored, so that the other may be n
            R"({"cmd":"clusterd","act":"hello"})",
            R"({"cmd":7,"act":"hello"})",
            R"({"act":"hello"})",
+           R"({"act":"Suicide"})",
+           R"({"cmd":"other","act":"suicide"})",
            R"({"action":7,"data":null})",
            R"({})",
        }) {
@@ -129,10 +141,13 @@ TEST_CASE("each side ignores what only the other one says") {
   CHECK((*decode_from_child(encode(Welcome{})) == FromChild{Unknown{}}));
   CHECK((*decode_from_child(encode(Listening{})) == FromChild{Unknown{}}));
   CHECK((*decode_from_child(encode(Revoked{})) == FromChild{Unknown{}}));
+  CHECK((*decode_from_child(encode(Ping{})) == FromChild{Unknown{}}));
   CHECK((*decode_from_master(encode(Hello{1})) == FromMaster{Unknown{}}));
   CHECK((*decode_from_master(encode(Listen{1, "http"})) == FromMaster{Unknown{}}));
   CHECK((*decode_from_master(encode(Ready{})) == FromMaster{Unknown{}}));
   CHECK((*decode_from_master(encode(Refuse{1})) == FromMaster{Unknown{}}));
+  CHECK((*decode_from_master(encode(Suicide{"tired"})) == FromMaster{Unknown{}}));
+  CHECK((*decode_from_master(R"({"act":"suicide"})") == FromMaster{Unknown{}}));
 }
 
 TEST_CASE("a line that is no JSON is an error, and says where") {
@@ -214,6 +229,7 @@ TEST_CASE("a master's line that lacks what its act needs is an error") {
 TEST_CASE("whatever is encoded is one line and reads back the same") {
   for (const std::int64_t number : {std::int64_t{0}, std::int64_t{1}, kMost, kLeast}) {
     check_round_trip(Hello{number});
+    check_round_trip(Hello{number, true});
     check_round_trip(Welcome{number, 3, number});
     check_round_trip(Listening{number, number, number, "", ""});
     check_round_trip(Undelivered{"a", number});
@@ -221,10 +237,12 @@ TEST_CASE("whatever is encoded is one line and reads back the same") {
   for (const std::string_view text :
        {"", "http", "0.0.0.0:8080", "unix:/run/a \"b\"\\c.sock", "a\nb\r\tc", "né \U0001F600"}) {
     check_round_trip(Listen{7, std::string(text)});
+    check_round_trip(Suicide{std::string(text)});
     check_round_trip(Listening{7, 1, 0, std::string(text), std::string(text)});
   }
   check_round_trip(Ready{});
   check_round_trip(Revoked{});
+  check_round_trip(Ping{});
   for (const std::uint32_t sequence : {0U, 1U, 4294967295U}) check_round_trip(Refuse{sequence});
 }
 
@@ -236,8 +254,35 @@ TEST_CASE("text that is no UTF-8 is sent as UTF-8 all the same") {
   CHECK((*back == FromChild{Listen{1, "a\uFFFDb"}}));
 }
 
+TEST_CASE("a reason is cut between two characters, by whoever sends and by whoever reads it") {
+  const auto reads = [](const std::string& reason) {
+    const std::string line = R"({"act":"suicide","reason":")" + reason + "\"}";
+    const auto read = decode_from_child(line);
+    REQUIRE(read.has_value());
+    const auto said = decode_from_child(encode(Suicide{reason}));
+    REQUIRE(said.has_value());
+    CHECK((*said == *read));
+    return std::get<Suicide>(*read).reason;
+  };
+  CHECK(reads(std::string(kLongestReason, 'a')) == std::string(kLongestReason, 'a'));
+  CHECK(reads(std::string(kLongestReason + 1, 'a')) == std::string(kLongestReason, 'a'));
+  const std::string almost(kLongestReason - 2, 'a');
+  CHECK(reads(almost + "é") == almost + "é");
+  CHECK(reads(almost + "aé") == almost + "a");
+  CHECK(reads(almost + "\U0001F600") == almost);
+  // In place of a wrong byte comes a character of three bytes.
+  const auto wrong = decode_from_child(encode(Suicide{std::string(kLongestReason, '\xff')}));
+  REQUIRE(wrong.has_value());
+  CHECK(std::get<Suicide>(*wrong).reason.size() == kLongestReason - 1);
+}
+
 TEST_CASE("the lines are what the documents say") {
   CHECK(encode(Hello{1}) == "{\"cmd\":\"CLUSTERD\",\"act\":\"hello\",\"version\":1}\n");
+  CHECK(encode(Hello{1, true}) ==
+        "{\"cmd\":\"CLUSTERD\",\"act\":\"hello\",\"version\":1,\"heartbeat\":true}\n");
+  CHECK(encode(Suicide{"tired"}) ==
+        "{\"cmd\":\"CLUSTERD\",\"act\":\"suicide\",\"reason\":\"tired\"}\n");
+  CHECK(encode(Ping{}) == "{\"cmd\":\"CLUSTERD\",\"act\":\"ping\"}\n");
   CHECK(encode(Ready{}) == "{\"cmd\":\"CLUSTERD\",\"act\":\"ready\"}\n");
   CHECK(encode(Refuse{9}) == "{\"cmd\":\"CLUSTERD\",\"act\":\"refuse\",\"sequence\":9}\n");
 }

@@ -128,6 +128,13 @@ void clusterd_worker_on_drain(clusterd_worker* worker, clusterd_drain_fn callbac
   });
 }
 
+void clusterd_worker_suicide(clusterd_worker* worker, const char* reason) {
+  (void)guarded(-1, [&] {
+    worker->worker.suicide(or_empty(reason));
+    return 0;
+  });
+}
+
 int clusterd_worker_draining(const clusterd_worker* worker) {
   return worker->worker.draining() ? 1 : 0;
 }
@@ -216,6 +223,8 @@ void clusterd_worker_unwatch(clusterd_worker* worker, int fd) { worker->worker.u
 int clusterd_worker_finished(const clusterd_worker* worker) {
   return worker->worker.finished() ? 1 : 0;
 }
+
+int clusterd_worker_exit_code(const clusterd_worker* worker) { return worker->worker.exit_code(); }
 
 void clusterd_worker_count_request(clusterd_worker* worker) { worker->worker.count_request(); }
 

@@ -1,5 +1,6 @@
 // How connections come to a worker: offered by the master, or accepted from a listening socket.
 #include "worker/src/epoll_tags.h"
+#include "worker/src/raise.h"
 #include "worker/src/worker_state.h"
 
 #include <algorithm>
@@ -23,18 +24,24 @@ Peer to_peer(const handoff::Peer& from) {
 }  // namespace
 
 void WorkerState::on_offers() {
-  switch (offers->receive()) {
+  const auto received = offers->receive();
+  switch (received) {
     case OfferQueue::Received::nothing:
     case OfferQueue::Received::offers:
       break;
     case OfferQueue::Received::lacking:
-      if (!outbox->say(encode(protocol::Refuse{offers->refused_from()}))) master_is_gone();
+      outbox->urge(encode(protocol::Refuse{offers->refused_from()}));
       break;
+    case OfferQueue::Received::malformed:
     case OfferQueue::Received::ended:
       offers_ended = true;
       ::epoll_ctl(epoll.get(), EPOLL_CTL_DEL, offers->fd(), nullptr);
       give_out();
-      return begin_drain();
+      begin_drain();
+      if (received == OfferQueue::Received::malformed) {
+        raise(make_error("the master's offer is malformed"));
+      }
+      return;
   }
   give_out();
 }
@@ -44,6 +51,7 @@ void WorkerState::on_offers() {
 /// them to others after its stall_timeout.
 void WorkerState::give_out() {
   while (const auto index = offers->front()) {
+    if (takes_nothing) return;  // the master's, which takes them back
     ListenerState* listener = by_index(*index);
     if (listener == nullptr || !listener->handler) return read_offers(false);
     auto taken = offers->take();
@@ -53,7 +61,7 @@ void WorkerState::give_out() {
 
 /// In accept race, and on a socket of our own.
 void WorkerState::on_listening_socket(ListenerState& listener) {
-  if (!listener.handler || !listener.socket) return;
+  if (!listener.handler || !listener.socket || takes_nothing) return;
   // In a burst, whoever is running finds the next connection before those that were woken for it
   // have got a CPU. They go first; with nobody else who could run this is one short call.
   if (managed) ::sched_yield();
@@ -74,15 +82,15 @@ void WorkerState::on_listening_socket(ListenerState& listener) {
 void WorkerState::deliver(ListenerState& listener, int fd, const Peer& peer) {
   Connection connection(fd, peer, Hold(tally));
   if (listener.for_ever) {
-    listener.handler(std::move(connection));
+    guarded([&] { listener.handler(std::move(connection)); });
   } else {
     const Worker::Handler once = std::exchange(listener.handler, nullptr);
-    once(std::move(connection));
+    guarded([&] { once(std::move(connection)); });
   }
 }
 
 void WorkerState::arm(ListenerState& listener, bool wanted) {
-  wanted = wanted && !draining && !tally->at_limit();
+  wanted = wanted && !draining && !takes_nothing && !tally->at_limit();
   if (listener.armed == wanted) return;
   listener.armed = wanted;
   if (!wanted) {

@@ -105,16 +105,16 @@ bool Messages::waiting() {
   return !news_.empty();
 }
 
-void Messages::deliver() {
-  std::vector<News> all;
-  {
-    const std::scoped_lock lock(mutex_);
-    all.swap(news_);
-  }
-  for (const News& news : all) std::visit([this](const auto& one) { tell(one); }, news);
+std::vector<Messages::News> Messages::take() {
+  const std::scoped_lock lock(mutex_);
+  return std::exchange(news_, {});
 }
 
-void Messages::tell(const Envelope& envelope) {
+void Messages::tell(const News& news) {
+  std::visit([this](const auto& one) { tell_of(one); }, news);
+}
+
+void Messages::tell_of(const Envelope& envelope) {
   auto found = handlers_.find(envelope.action);
   if (found == handlers_.end()) found = handlers_.find("");
   if (found == handlers_.end()) return;
@@ -124,11 +124,11 @@ void Messages::tell(const Envelope& envelope) {
   registered->handler(Message{envelope.action, envelope.data, envelope.sender_pid});
 }
 
-void Messages::tell(const protocol::Happened& happened) const {
+void Messages::tell_of(const protocol::Happened& happened) const {
   if (on_event) on_event(happened.event);
 }
 
-void Messages::tell(const protocol::Undelivered& undelivered) const {
+void Messages::tell_of(const protocol::Undelivered& undelivered) const {
   if (on_undelivered) on_undelivered(undelivered.action, undelivered.count);
 }
 

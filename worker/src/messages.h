@@ -18,7 +18,7 @@
 namespace clusterd::detail {
 
 /// Messages of programs, both ways, and the cluster's events. send() may be called by any thread;
-/// handlers are called by the thread that runs the worker, in deliver().
+/// handlers are called by the thread that runs the worker, in tell().
 class Messages {
  public:
   using Handler = std::function<void(const Message&)>;
@@ -41,9 +41,11 @@ class Messages {
   /// Something for the handlers.
   using News = std::variant<Envelope, protocol::Happened, protocol::Undelivered>;
   void add(News news);
-  /// Calls the handlers. What they cause themselves waits for the next call.
-  void deliver();
-  /// deliver() has something to do.
+  /// What has come. What its handlers cause themselves waits for the next call.
+  [[nodiscard]] std::vector<News> take();
+  /// Calls the handler.
+  void tell(const News& news);
+  /// take() has something to give.
   [[nodiscard]] bool waiting();
 
  private:
@@ -52,9 +54,9 @@ class Messages {
     bool once = false;
   };
 
-  void tell(const Envelope& envelope);
-  void tell(const protocol::Happened& happened) const;
-  void tell(const protocol::Undelivered& undelivered) const;
+  void tell_of(const Envelope& envelope);
+  void tell_of(const protocol::Happened& happened) const;
+  void tell_of(const protocol::Undelivered& undelivered) const;
   void keep_for_self(const To& to, Envelope envelope);
 
   std::shared_ptr<Outbox> outbox_;

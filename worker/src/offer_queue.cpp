@@ -3,7 +3,6 @@
 #include "common/fd_passing.h"
 
 #include <span>
-#include <stdexcept>
 
 namespace clusterd::detail {
 
@@ -22,7 +21,7 @@ OfferQueue::Received OfferQueue::receive() {
   const handoff::MessageHeader& header = message.header;
   if (received->bytes < sizeof header || header.count > handoff::kMaxBatch ||
       received->bytes != message.size() || header.first_sequence != next_sequence_) {
-    throw std::runtime_error("clusterd: the master's offer is malformed");
+    return Received::malformed;
   }
   next_sequence_ += header.count;
   for (std::uint32_t at = 0; at < received->fds.size() && at < header.count; ++at) {

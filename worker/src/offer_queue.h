@@ -34,6 +34,7 @@ class OfferQueue {
     offers,
     lacking,  ///< some descriptors of a message did not arrive: see refused_from()
     ended,    ///< the master will offer nothing more
+    malformed,
   };
   /// Reads one message.
   [[nodiscard]] Received receive();

@@ -33,11 +33,7 @@ Outbox::Posted Outbox::post(std::string_view line) {
 Result<void> Outbox::say(std::string_view line) {
   constexpr Duration kTurn = std::chrono::seconds(1);
   const std::scoped_lock lock(mutex_);
-  // After the rest of a line that is sent in part, before all others.
-  const bool in_a_line = sent_ > 0 && queue_[sent_ - 1] != '\n';
-  const std::size_t at = in_a_line ? queue_.find('\n', sent_) + 1 : sent_;
-  queue_.insert(at, line);
-  std::size_t left = at + line.size() - sent_;
+  std::size_t left = put_first(line);
   while (!gone_) {
     const std::size_t before = queue_.size() - sent_;
     const bool all = write();
@@ -47,6 +43,20 @@ Result<void> Outbox::say(std::string_view line) {
     if (!all) wait_writable(channel_, kTurn);
   }
   return make_error("the master is gone");
+}
+
+void Outbox::urge(std::string_view line) {
+  const std::scoped_lock lock(mutex_);
+  put_first(line);
+  write();
+}
+
+/// After the rest of a line that is sent in part, and before all others.
+std::size_t Outbox::put_first(std::string_view line) {
+  const bool in_a_line = sent_ > 0 && queue_[sent_ - 1] != '\n';
+  const std::size_t at = in_a_line ? queue_.find('\n', sent_) + 1 : sent_;
+  queue_.insert(at, line);
+  return at + line.size() - sent_;
 }
 
 Outbox::Flushed Outbox::flush() {

@@ -23,6 +23,10 @@ class Outbox {
   /// A line of the library. It is on its way when this returns; the master always reads.
   [[nodiscard]] Result<void> say(std::string_view line);
 
+  /// The same, but does not wait until it is on its way: flush() sends what the socket has no room
+  /// for.
+  void urge(std::string_view line);
+
   struct Flushed {
     bool waits = false;     ///< the socket is full: call again when it is writable
     bool has_room = false;  ///< a post() found the queue full, and half of it is free again
@@ -32,6 +36,8 @@ class Outbox {
   void flush_for(Duration most);
 
  private:
+  /// Gives how many bytes have to be sent until the line is.
+  std::size_t put_first(std::string_view line);
   /// False if the socket is full.
   bool write();
 

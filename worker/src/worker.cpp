@@ -42,6 +42,10 @@ void Worker::on_drain(std::function<void()> callback) {
   state_->drain_callback = std::move(callback);
 }
 
+void Worker::suicide(std::string_view reason) { state_->suicide(reason); }
+
+void Worker::escaped(const std::exception_ptr& exception) noexcept { state_->escaped(exception); }
+
 bool Worker::draining() const { return state_->tally->draining.load(); }
 
 bool Worker::send(const To& to, std::string_view action, std::string_view json) {
@@ -80,8 +84,10 @@ std::uint32_t Worker::active() const { return state_->tally->page->active.load()
 
 int Worker::run() {
   while (!finished()) dispatch(-1);
-  return 0;
+  return exit_code();
 }
+
+int Worker::exit_code() const { return state_->suicidal ? 1 : 0; }
 
 int Worker::fd() const { return state_->epoll.get(); }
 

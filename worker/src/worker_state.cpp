@@ -3,7 +3,6 @@
 #include "worker/src/epoll_tags.h"
 #include "worker/src/raise.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -11,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <system_error>
 
 namespace clusterd::detail {
@@ -36,17 +36,20 @@ class Turn {
 
 }  // namespace
 
-WorkerState::WorkerState() : epoll(::epoll_create1(EPOLL_CLOEXEC)) {
+WorkerState::WorkerState()
+    : epoll(::epoll_create1(EPOLL_CLOEXEC)),
+      deadline(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)) {
   if (!epoll) raise(errno_error("make an epoll set"));
+  if (!deadline) raise(errno_error("make a timer"));
   channel = ChannelClient::from_environment();
   managed = channel.has_value();
   if (!managed) {
     tally = std::make_shared<Tally>();
   } else {
-    const protocol::Welcome welcome = need(channel->hello());
+    const protocol::Welcome welcome = need(channel->hello(true));
     auto fds = need(channel->take_fds(welcome.fds));
     if (fds.size() != 3) raise(make_error("the master's welcome is malformed"));
-    orphan_time = std::chrono::milliseconds(welcome.drain_timeout_ms);
+    drain_time = std::chrono::milliseconds(welcome.drain_timeout_ms);
     tally = std::make_shared<Tally>(fds[1].get());
     tally->max_connections = static_cast<std::uint32_t>(welcome.max_connections);
     outbox = std::make_shared<Outbox>(channel->fd());
@@ -56,6 +59,7 @@ WorkerState::WorkerState() : epoll(::epoll_create1(EPOLL_CLOEXEC)) {
   }
   messages = std::make_unique<Messages>(outbox);
   add_to_epoll(tally->changed.get(), EPOLLIN | EPOLLET, kChanged);
+  add_to_epoll(deadline.get(), EPOLLIN, kDeadline);
 }
 
 WorkerState::~WorkerState() {
@@ -95,37 +99,35 @@ void WorkerState::post(std::function<void()> call) {
 }
 
 void WorkerState::dispatch(int timeout_ms) {
-  if (leave_at) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*leave_at - Clock::now());
-    const int most = static_cast<int>(std::max<std::int64_t>(0, left.count()));
-    timeout_ms = timeout_ms < 0 ? most : std::min(timeout_ms, most);
-  }
   owner.store(std::this_thread::get_id(), std::memory_order_relaxed);
   epoll_event events[64];
   const int count = ::epoll_wait(epoll.get(), events, 64, timeout_ms);
   const Turn turn(this);
-  for (int at = 0; at < count; ++at) handle(events[at].data.u64);
-  finish_turn();
+  auto& turns = tally->page->turns;
+  turns.store(turns.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  for (int at = 0; at < count; ++at) guarded([&] { handle(events[at].data.u64); });
+  guarded([&] { finish_turn(); });
 }
 
 /// Messages that came, and those that this turn's handlers sent.
 void WorkerState::finish_turn() {
-  messages->deliver();
+  for (const Messages::News& news : messages->take()) guarded([&] { messages->tell(news); });
   if (messages->waiting()) ::eventfd_write(tally->changed.get(), 1);
   if (!outbox) return;
   const Outbox::Flushed flushed = outbox->flush();
-  if (flushed.waits != waits_writable && !leave_at) {
+  if (flushed.waits != waits_writable && !orphaned) {
     waits_writable = flushed.waits;
     epoll_event event{};
     event.events = EPOLLIN | (waits_writable ? static_cast<std::uint32_t>(EPOLLOUT) : 0U);
     event.data.u64 = kChannel;
     ::epoll_ctl(epoll.get(), EPOLL_CTL_MOD, channel->fd(), &event);
   }
-  if (flushed.has_room && room_callback) room_callback();
+  if (flushed.has_room && room_callback) guarded(room_callback);
 }
 
 void WorkerState::on_changed() {
   // There is room again, or finished() has become true, or another thread has something for us.
+  if (suicidal) leave_of_own_accord();
   for (const auto& listener : listeners) {
     if (listener->socket) arm(*listener, listener->handler != nullptr);
   }
@@ -134,7 +136,7 @@ void WorkerState::on_changed() {
     const std::scoped_lock lock(calls_mutex);
     now.swap(calls);
   }
-  for (const auto& call : now) call();
+  for (const auto& call : now) guarded(call);
 }
 
 void WorkerState::handle(std::uint64_t event) {
@@ -157,7 +159,15 @@ void WorkerState::handle(std::uint64_t event) {
 void WorkerState::on_channel() {
   const auto alive = channel->receive();
   if (!alive || !*alive) return master_is_gone();
-  while (const auto message = need(channel->next())) on_message(*message);
+  for (;;) {
+    const auto message = channel->next();
+    if (!message) {  // no master of ours: without it this worker can only finish what is open
+      master_is_gone();
+      raise(message.error());
+    }
+    if (!*message) return;
+    on_message(**message);
+  }
 }
 
 void WorkerState::on_message(const protocol::FromMaster& message) {
@@ -171,31 +181,6 @@ void WorkerState::on_message(const protocol::FromMaster& message) {
   } else if (const auto* undelivered = std::get_if<protocol::Undelivered>(&message)) {
     messages->add(*undelivered);
   }
-}
-
-void WorkerState::begin_drain() {
-  if (draining) return;
-  draining = true;
-  tally->draining.store(true);
-  for (const auto& listener : listeners) {
-    if (!listener->socket) continue;
-    arm(*listener, false);
-    listener->socket.reset();
-  }
-  if (drain_callback) drain_callback();
-}
-
-void WorkerState::master_is_gone() {
-  ::epoll_ctl(epoll.get(), EPOLL_CTL_DEL, channel->fd(), nullptr);
-  leave_at = Clock::now() + orphan_time;
-  // What it offered before it died is still ours to take, and nobody else's: its copies are gone.
-  begin_drain();
-}
-
-bool WorkerState::finished() const {
-  if (leave_at && Clock::now() >= *leave_at) return true;
-  const bool no_more = draining && (!offers || (offers_ended && !offers->front()));
-  return no_more && tally->page->active.load() == 0;
 }
 
 void WorkerState::watch(int fd, std::function<void()> on_readable) {

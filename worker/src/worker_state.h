@@ -9,12 +9,14 @@
 #include "worker/src/tally.h"
 
 #include <atomic>
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace clusterd::detail {
@@ -48,6 +50,9 @@ struct WorkerState {
   // Any thread may call these.
   [[nodiscard]] bool send(const To& to, std::string_view action, std::string_view json);
   void post(std::function<void()> call);
+  void suicide(std::string_view reason);
+  /// An exception that a handler let out: said on stderr, and the reason of a suicide.
+  void escaped(const std::exception_ptr& exception) noexcept;
   [[nodiscard]] bool in_its_thread() const {
     return owner.load(std::memory_order_relaxed) == std::this_thread::get_id();
   }
@@ -69,11 +74,24 @@ struct WorkerState {
   void arm(ListenerState& listener, bool wanted);
   void read_offers(bool wanted);
   void begin_drain();
+  bool take_no_more() noexcept;
+  void leave_of_own_accord();
+  void leave_within(Duration time);
   void master_is_gone();
+  /// Calls what the program gave us; what it throws goes no further.
+  template <typename Call>
+  void guarded(Call&& call) {
+    try {
+      std::forward<Call>(call)();
+    } catch (...) {
+      escaped(std::current_exception());
+    }
+  }
   void add_to_epoll(int fd, std::uint32_t events, std::uint64_t data);
   [[nodiscard]] ListenerState* by_index(std::uint32_t index);
 
   UniqueFd epoll;
+  UniqueFd deadline;  ///< a timer: `leave_at`
   std::optional<ChannelClient> channel;
   std::shared_ptr<Outbox> outbox;  ///< empty without a master
   std::unique_ptr<Messages> messages;
@@ -88,8 +106,12 @@ struct WorkerState {
   std::mutex calls_mutex;
   std::vector<std::function<void()>> calls;  ///< from other threads, for this one
   std::int64_t next_seq = 1;
-  Duration orphan_time{};
-  std::optional<TimePoint> leave_at;  ///< the master is gone: by then we are too
+  Duration drain_time = std::chrono::seconds(5);  ///< as the master has it, if there is one
+  std::optional<TimePoint> leave_at;              ///< whatever is open then
+  std::atomic<bool> suicidal{false};
+  std::atomic<bool> takes_nothing{false};  ///< no connection that it has not taken yet
+  bool leaves_by_itself = false;           ///< `suicidal` has been acted on
+  bool orphaned = false;                   ///< the master is gone
   bool managed = false;
   bool draining = false;  ///< as `tally->draining`, which other threads may read
   bool waits_writable = false;

@@ -11,7 +11,6 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <sys/eventfd.h>
 #include <thread>
@@ -31,6 +30,10 @@
 /// With run(io, worker, threads), `io` runs on threads of its own, and the thread that calls run()
 /// only brings connections. All may call async_accept then, one at a time; the acceptor itself is
 /// made before run() and goes after it.
+///
+/// An exception that escapes a handler of `io` does not leave run(): it becomes Worker::suicide(),
+/// as one does that escapes a handler of the worker. For keep-alive connections at a drain, see
+/// sessions.hpp.
 namespace clusterd::asio {
 
 namespace detail {
@@ -96,6 +99,27 @@ inline int epoll_of(net::io_context& io) {
     }
   }
   return -1;
+}
+
+/// Calls one of Asio's ways to run handlers.
+template <typename Run>
+std::size_t guarded(Worker& worker, Run&& run) {
+  try {
+    return run();
+  } catch (...) {
+    worker.escaped(std::current_exception());
+    return 1;
+  }
+}
+
+/// Runs handlers that are ready. True if there may be more: under load there always are, and the
+/// worker's own events have to have their turn.
+inline bool run_some(net::io_context& io, Worker& worker) {
+  constexpr int kTurn = 256;
+  for (int i = 0; i < kTurn; ++i) {
+    if (guarded(worker, [&] { return io.poll_one(); }) == 0) return false;
+  }
+  return true;
 }
 
 }  // namespace detail
@@ -181,7 +205,8 @@ class attachment : public std::enable_shared_from_this<attachment> {
   boost::asio::posix::stream_descriptor events_;
 };
 
-/// Runs `io` and the worker until the worker is to leave, or io.stop() is called. 0, for main.
+/// Runs `io` and the worker until the worker is to leave, or io.stop() is called. Gives
+/// Worker::exit_code(), for main.
 ///
 /// The worker's own epoll set is the outer one: in accept race the kernel spreads connections
 /// (EPOLLEXCLUSIVE) only over processes that wait on that very set. Asio's is nested in it.
@@ -192,43 +217,36 @@ inline int run(boost::asio::io_context& io, Worker& worker) {
     // No /proc: connections are spread less evenly in accept race, all else is the same.
     auto attached = std::make_shared<attachment>(io, worker);
     attached->wait();
-    while (!worker.finished() && !io.stopped()) io.run_one_for(std::chrono::seconds(1));
+    while (!worker.finished() && !io.stopped()) {
+      detail::guarded(worker, [&] { return io.run_one(); });
+    }
     attached->stop();
-    return 0;
+    return worker.exit_code();
   }
   worker.watch(inner, [] {});
   while (!worker.finished()) {
-    io.poll();
+    const bool more = detail::run_some(io, worker);
     if (io.stopped()) break;
-    if (!worker.finished()) worker.dispatch(-1);
+    if (!worker.finished()) worker.dispatch(more ? 0 : -1);
   }
-  return 0;
+  return worker.exit_code();
 }
 
-/// The same with `io` on so many threads of its own. This thread handles the worker's events. What
-/// a handler throws stops `io` and is thrown from here.
+/// The same with `io` on so many threads of its own. This thread handles the worker's events. At
+/// the end handlers that run are waited for.
 inline int run(boost::asio::io_context& io, Worker& worker, unsigned threads) {
   auto work = boost::asio::make_work_guard(io);
-  std::mutex mutex;
-  std::exception_ptr thrown;
   std::vector<std::thread> pool;
   for (unsigned i = 0; i < threads; ++i) {
     pool.emplace_back([&] {
-      try {
-        io.run();
-      } catch (...) {
-        const std::scoped_lock lock(mutex);
-        thrown = std::current_exception();
-        io.stop();
-      }
+      while (!io.stopped()) detail::guarded(worker, [&] { return io.run(); });
       worker.post([] {});  // ends the wait below
     });
   }
   while (!worker.finished() && !io.stopped()) worker.dispatch(-1);
   io.stop();
   for (std::thread& thread : pool) thread.join();
-  if (thrown) std::rethrow_exception(thrown);
-  return 0;
+  return worker.exit_code();
 }
 
 }  // namespace clusterd::asio

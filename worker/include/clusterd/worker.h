@@ -16,9 +16,10 @@
  * the listener is in.
  *
  * Threads: all functions of one worker are called from the thread that runs it, and it calls its
- * callbacks there. Any thread may call clusterd_worker_send(), _post(), _count_request(),
- * _active(), _draining(), and what begins with clusterd_connection_. A function that can fail says
- * so by its value, and clusterd_last_error() then says why. No function throws or calls exit(3).
+ * callbacks there. Any thread may call clusterd_worker_send(), _post(), _suicide(),
+ * _count_request(), _active(), _draining(), and what begins with clusterd_connection_. A function
+ * that can fail says so by its value, and clusterd_last_error() then says why. No function throws
+ * or calls exit(3).
  *
  * Stable: what is here stays for as long as the shared library has its name (SONAME), so a program
  * runs with every such library whose clusterd_worker_api() is not less than it was built with.
@@ -37,7 +38,7 @@ extern "C" {
 #endif
 
 /* Grows when something is added; what is there stays. */
-#define CLUSTERD_WORKER_API 1
+#define CLUSTERD_WORKER_API 2
 
 typedef struct clusterd_worker clusterd_worker;
 typedef struct clusterd_connection clusterd_connection;
@@ -110,8 +111,16 @@ int clusterd_worker_ready(clusterd_worker* worker);
  * idle. */
 void clusterd_worker_on_drain(clusterd_worker* worker, clusterd_drain_fn callback, void* user);
 
-/* 1 from then on. */
+/* 1 from then on, or from clusterd_worker_suicide(), which is earlier. */
 int clusterd_worker_draining(const clusterd_worker* worker);
+
+/* "Something is wrong with me: replace me now." Any thread may say it; the first time counts. The
+ * master starts a replacement at once; this worker takes no new connection from this moment, calls
+ * the drain callback, finishes what is open, and clusterd_worker_run() gives 1 when the last
+ * connection has ended, or shortly before the master's drain_timeout is over and TERM would come
+ * (after 5 s without a master). `reason`: of the text, which may be NULL, the first 1,024 bytes
+ * count. (API 2) */
+void clusterd_worker_suicide(clusterd_worker* worker, const char* reason);
 
 /* Sends a message to an enum clusterd_to: at most once, in order from one sender to one receiver.
  * `number` is for those that take one. `json` is the data, NULL for none. 1 if it is on its way; 0
@@ -139,7 +148,7 @@ void clusterd_worker_on_event(clusterd_worker* worker, clusterd_event_fn callbac
 /* `callback` is called by the thread that runs the worker. Any thread may say so. 0, or -1. */
 int clusterd_worker_post(clusterd_worker* worker, clusterd_call_fn callback, void* user);
 
-/* Handles events until it is time to leave. 0, for main to return, or -1. */
+/* Handles events until it is time to leave. For main to return: 1 after a suicide, else 0. */
 int clusterd_worker_run(clusterd_worker* worker);
 
 /* Readable when clusterd_worker_dispatch() has something to do. */
@@ -155,9 +164,12 @@ int clusterd_worker_watch(clusterd_worker* worker, int fd, clusterd_call_fn call
 /* Before `fd` is closed. */
 void clusterd_worker_unwatch(clusterd_worker* worker, int fd);
 
-/* 1 when it is time to leave: drained, with no connection open; or the master is gone, and the time
- * to finish is over. */
+/* 1 when it is time to leave: drained, with no connection open; or the master is gone or this was a
+ * suicide, and the time to finish is over. */
 int clusterd_worker_finished(const clusterd_worker* worker);
+
+/* What clusterd_worker_run() gives, for a loop of one's own. (API 2) */
+int clusterd_worker_exit_code(const clusterd_worker* worker);
 
 /* For `clusterd status`: one more request was answered. */
 void clusterd_worker_count_request(clusterd_worker* worker);

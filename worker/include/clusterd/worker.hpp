@@ -3,6 +3,7 @@
 #include "clusterd/message.hpp"
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <string>
@@ -18,11 +19,13 @@
 ///     return worker.run();
 ///
 /// Threads: everything of one Worker is called from the one thread that runs it, and it calls its
-/// handlers there, but any thread may send() and post(), count_request(), read active() and
-/// draining(), and use and close a Connection that it was given.
+/// handlers there, but any thread may send() and post(), count_request(), commit suicide(), read
+/// active() and draining(), and use and close a Connection that it was given.
 ///
 /// What goes wrong at start (no such listener, a port in use) is thrown as std::runtime_error or
-/// std::system_error.
+/// std::system_error. From then on nothing is: an exception that escapes a handler is said on
+/// stderr in one line and becomes suicide(what()). The worker goes on with what it has open, and
+/// its master starts another one at once.
 namespace clusterd {
 
 namespace detail {
@@ -148,7 +151,18 @@ class Worker {
 
   /// Called once when no new connection will come: finish what is open, close what is idle.
   void on_drain(std::function<void()> callback);
+  /// True from then on, or from suicide(), which is earlier.
   [[nodiscard]] bool draining() const;
+
+  /// "Something is wrong with me: replace me now." Any thread may say it; the first time counts.
+  /// The master starts a replacement at once; this worker takes no new connection from this moment,
+  /// calls on_drain, finishes what is open, and run() returns 1 when the last connection has ended,
+  /// or shortly before the master's drain_timeout is over and TERM would come (after 5 s without a
+  /// master). Of the reason the first 1,024 bytes count.
+  void suicide(std::string_view reason);
+  /// For a loop of one's own: suicide() with the text of an exception that escaped from there, said
+  /// on stderr as well, as dispatch() does with one that escapes a handler. Any thread may.
+  void escaped(const std::exception_ptr& exception) noexcept;
 
   // Messages between the programs of a cluster: at most once, in order from one sender to one
   // receiver. Without clusterd this process is the only one.
@@ -194,7 +208,7 @@ class Worker {
   /// Connections open now.
   [[nodiscard]] std::uint32_t active() const;
 
-  /// Handles events until it is time to leave. 0, for main to return.
+  /// Handles events until it is time to leave. Gives exit_code().
   int run();
 
   // With a loop of one's own: watch() its pollable descriptor, and run(); or poll fd() for reading,
@@ -203,10 +217,13 @@ class Worker {
 
   [[nodiscard]] int fd() const;
   /// Handles what there is without waiting, or waits up to `timeout_ms` (-1 = for ever) for it.
+  /// Does not throw what a handler does: see suicide().
   void dispatch(int timeout_ms = 0);
   /// Drained: no connection is open and none will come. Also once the time is over that a worker
-  /// whose master died may take.
+  /// whose master died, or that committed suicide, may take.
   [[nodiscard]] bool finished() const;
+  /// For main to return: 1 after a suicide, else 0.
+  [[nodiscard]] int exit_code() const;
   /// dispatch() also watches `fd` and calls `on_readable` while it is readable: another loop's
   /// pollable descriptor (uv_backend_fd, an epoll set) can so be driven by run().
   void watch(int fd, std::function<void()> on_readable);
