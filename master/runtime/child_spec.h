@@ -4,12 +4,21 @@
 #include "master/core/cluster.h"
 #include "master/os/spawn.h"
 
+#include <string>
+
 namespace clusterd::runtime {
+
+/// How a child may speak to the master by sd_notify(3).
+struct NotifyEnvironment {
+  std::string address;  ///< NOTIFY_SOCKET; empty: it may not
+  Duration watchdog{};  ///< WATCHDOG_USEC; 0: nobody waits for WATCHDOG=1
+};
 
 /// What the fork of a child needs: program, arguments and the complete environment. The child
 /// inherits the master's environment without what is the master's alone (its own NOTIFY_SOCKET,
 /// WATCHDOG_*, LISTEN_*, and any CLUSTERD_* or NODE_* channel of a master around it).
 [[nodiscard]] os::SpawnSpec child_spec(const config::Settings& settings, const core::Spawn& spawn,
-                                       const rlimit& open_files);
+                                       const rlimit& open_files,
+                                       const NotifyEnvironment& notify = {});
 
 }  // namespace clusterd::runtime
