@@ -3,6 +3,7 @@
 #include "common/environment.h"
 
 #include <array>
+#include <chrono>
 #include <string_view>
 #include <unistd.h>
 
@@ -23,6 +24,16 @@ bool is_masters_own(std::string_view key) {
   return false;
 }
 
+/// Without WATCHDOG_PID, since the number is not known before the fork: the variable then holds for
+/// whoever has it.
+void set_notify(Environment& env, const NotifyEnvironment& notify) {
+  if (notify.address.empty()) return;
+  env["NOTIFY_SOCKET"] = notify.address;
+  if (notify.watchdog == Duration::zero()) return;
+  const auto usec = std::chrono::duration_cast<std::chrono::microseconds>(notify.watchdog);
+  env["WATCHDOG_USEC"] = std::to_string(usec.count());
+}
+
 }  // namespace
 
 Environment inherited_environment() {
@@ -37,7 +48,7 @@ Environment inherited_environment() {
 }
 
 os::SpawnSpec child_spec(const config::Settings& settings, const core::Spawn& spawn,
-                         const rlimit& open_files) {
+                         const rlimit& open_files, const NotifyEnvironment& notify) {
   Environment env = inherited_environment();
   os::SpawnSpec spec;
   spec.directory = settings.directory;
@@ -65,6 +76,7 @@ os::SpawnSpec child_spec(const config::Settings& settings, const core::Spawn& sp
   env[kEnvGeneration] = std::to_string(number_of(spawn.generation));
   env[kEnvName] = settings.name;
   env[kEnvChannelFd] = std::to_string(kChannelFd);
+  set_notify(env, notify);
   for (const auto& [key, value] : env) spec.env.push_back(key + "=" + value);
   return spec;
 }

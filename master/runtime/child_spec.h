@@ -16,9 +16,16 @@ using Environment = std::map<std::string, std::string, std::less<>>;
 /// LISTEN_*, and any CLUSTERD_* or NODE_* channel of a master around it).
 [[nodiscard]] Environment inherited_environment();
 
+/// How a child may speak to the master by sd_notify(3).
+struct NotifyEnvironment {
+  std::string address;  ///< NOTIFY_SOCKET; empty: it may not
+  Duration watchdog{};  ///< WATCHDOG_USEC; 0: nobody waits for WATCHDOG=1
+};
+
 /// What the fork of a child needs: program, arguments and the complete environment, which begins
 /// with what the child inherits.
 [[nodiscard]] os::SpawnSpec child_spec(const config::Settings& settings, const core::Spawn& spawn,
-                                       const rlimit& open_files);
+                                       const rlimit& open_files,
+                                       const NotifyEnvironment& notify = {});
 
 }  // namespace clusterd::runtime

@@ -33,7 +33,7 @@ class Dispatcher {
   struct Events {
     /// It lied on its page or flooded its eventfd.
     std::function<void(ChildId, std::string)> broke_protocol;
-    /// It took nothing for stall_timeout; `count` connections go to others.
+    /// It left a connection untaken for stall_timeout; `count` connections go to others.
     std::function<void(ChildId, std::uint32_t count)> stalled;
     /// Accepting fails for want of a resource, and pauses.
     std::function<void(const Error&)> accept_failed;
@@ -80,6 +80,7 @@ class Dispatcher {
     std::uint32_t pending = 0;
     std::uint64_t taken = 0;
     std::uint64_t requests = 0;
+    TimePoint took_at{};  ///< when it last took one that it was offered
   };
   [[nodiscard]] LaneStatus status(ChildId child) const;
   [[nodiscard]] std::uint64_t accepted(core::ListenerIndex listener) const;

@@ -61,16 +61,20 @@ void Dispatcher::watch_stalls() {
   });
 }
 
-/// A worker that takes nothing keeps nothing from the others.
+/// A worker that takes nothing, or too slowly, keeps nothing from the others.
 void Dispatcher::check_stalls() {
   const TimePoint now = Clock::now();
+  // We were stopped, and perhaps everybody was: what is old now says nothing about the workers.
+  if (now - stall_timer_.expiry() > options_.stall_timeout) return;
   for (Member* member : by_seat_) {
     if (member == nullptr || !member->in_rotation) continue;
     // The page first: we may have been the ones who were stopped.
     collect_one(*member, now);
+    ledger(*member).look(now, options_.stall_timeout);
     if (!ledger(*member).stalled(now, options_.stall_timeout)) continue;
     if (!balancer_.anyone_but(*member->seat)) continue;
     const std::uint32_t count = ledger(*member).pending();
+    ledger(*member).narrow();
     take_back(*member, now);
     events_.stalled(member->child, count);
   }

@@ -188,6 +188,7 @@ Dispatcher::LaneStatus Dispatcher::status(ChildId child) const {
   if (member.seat) {
     status.pending = balancer_.ledger(*member.seat).pending();
     status.taken += balancer_.ledger(*member.seat).taken_in_all();
+    status.took_at = balancer_.ledger(*member.seat).took_at();
   }
   return status;
 }

@@ -2,6 +2,8 @@
 #include "master/core/offer_ledger.h"
 #include "tests/fuzz/fuzz.h"
 
+#include <algorithm>
+#include <deque>
 #include <optional>
 
 namespace clusterd::fuzz {
@@ -14,14 +16,15 @@ class Books {
  public:
   explicit Books(Decisions& decisions)
       : decisions_(decisions),
-        window_(1 + decisions.pick(8)),
+        widest_(1 + decisions.pick(8)),
+        window_(widest_),
         sent_(kWrap - decisions.pick(16)),  // the numbers wrap around early
         taken_(sent_),
-        ledger_(window_, low(sent_)) {}
+        ledger_(widest_, low(sent_)) {}
 
   void step() {
     now_ += std::chrono::milliseconds(decisions_.pick(8));
-    switch (decisions_.pick(9)) {
+    switch (decisions_.pick(11)) {
       case 0:
         return offer();
       case 1:
@@ -41,6 +44,10 @@ class Books {
         return revoke();
       case 7:
         return drop();
+      case 8:
+        return narrow();
+      case 9:
+        return look();
       default:
         // An end is the end of most inputs: two bytes for it.
         if (decisions_.pick(8) != 7) return;
@@ -52,12 +59,15 @@ class Books {
   void must_be_equal() const {
     must(ledger_.state() == state_, "the state");
     must(ledger_.sent() == low(sent_) && ledger_.taken() == low(taken_), "the numbers");
-    must(ledger_.pending() == sent_ - taken_ && ledger_.pending() <= window_, "what is pending");
+    must(ledger_.pending() == sent_ - taken_ && ledger_.pending() <= widest_, "what is pending");
     must(ledger_.taken_in_all() == taken_in_all_, "what was taken in all");
-    const std::uint64_t credit = state_ == State::open ? window_ - (sent_ - taken_) : 0;
-    must(ledger_.credit() == credit, "the credit");
-    const bool stalled = sent_ > taken_ && now_ - progress_ >= kStall;
-    must(ledger_.stalled(now_, kStall) == stalled, "who takes nothing is stalled");
+    must(ledger_.window() == window_, "the window");
+    const std::uint64_t room = window_ - std::min<std::uint64_t>(window_, offers_.size());
+    must(ledger_.credit() == (state_ == State::open ? room : 0), "the credit");
+    const Duration age = offers_.empty() ? Duration{} : now_ - offers_.front().at;
+    must(ledger_.age(now_) == age, "the age of the oldest");
+    const bool stalled = !offers_.empty() && age >= kStall;
+    must(ledger_.stalled(now_, kStall) == stalled, "who leaves one untaken is stalled");
   }
 
  private:
@@ -72,14 +82,15 @@ class Books {
 
   void offer() {
     if (ledger_.credit() == 0) return;
-    if (sent_ == taken_) progress_ = now_;
     ++sent_;
     ledger_.offer(now_);
+    offers_.push_back({now_, taken_in_all_});
   }
 
   void withdraw() {
     const std::uint32_t count = decisions_.pick(ledger_.pending() + 1);
     sent_ -= count;
+    offers_.resize(offers_.size() - count);
     ledger_.withdraw(count);
   }
 
@@ -92,7 +103,8 @@ class Books {
     must(*freed == more, "a claim frees what it says");
     taken_ += more;
     taken_in_all_ += more;
-    progress_ = now_;
+    offers_.erase(offers_.begin(), offers_.begin() + more);
+    must(ledger_.took_at() == now_, "when it took");
     reopen_from(State::full);
   }
 
@@ -100,6 +112,7 @@ class Books {
     const std::uint64_t back = sent_ - taken_;
     must(ledger_.revoke() == back, "all that was not taken comes back");
     taken_ = sent_;
+    offers_.clear();
     if (back > 0 && state_ != State::ended) state_ = State::revoked;
   }
 
@@ -110,7 +123,34 @@ class Books {
     if (opens) state_ = State::open;
   }
 
+  /// To half of what was taken while the oldest waited.
+  void narrow() {
+    ledger_.narrow();
+    if (offers_.empty()) return;
+    const std::uint64_t taken_meanwhile = taken_in_all_ - offers_.front().taken_in_all;
+    window_ = std::max(1U, std::min(window_, low(taken_meanwhile / 2)));
+    quick_looks_ = 0;
+    taken_before_ = taken_in_all_;
+  }
+
+  void look() {
+    const bool quick = offers_.empty() || now_ - offers_.front().at <= kStall / 4;
+    ledger_.look(now_, kStall);
+    if (window_ == widest_) return;
+    quick_looks_ = quick ? quick_looks_ + 1 : 0;
+    if (quick_looks_ < 5 || taken_in_all_ - taken_before_ < window_) return;
+    window_ = std::min(widest_, window_ * 2);
+    quick_looks_ = 0;
+    taken_before_ = taken_in_all_;
+  }
+
+  struct Waiting {
+    TimePoint at;
+    std::uint64_t taken_in_all;  ///< when it was offered
+  };
+
   Decisions& decisions_;
+  std::uint32_t widest_;
   std::uint32_t window_;
   std::uint64_t sent_;
   std::uint64_t taken_;
@@ -118,7 +158,9 @@ class Books {
   State state_ = State::open;
   std::uint64_t taken_in_all_ = 0;
   TimePoint now_{std::chrono::hours(1)};
-  TimePoint progress_;
+  std::deque<Waiting> offers_;
+  unsigned quick_looks_ = 0;
+  std::uint64_t taken_before_ = 0;
 };
 
 }  // namespace

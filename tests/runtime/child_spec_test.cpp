@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -105,6 +106,16 @@ TEST_CASE("the configuration's variables win over inherited ones, and lose again
   CHECK(has(worker, "TEST_PLAIN=configured"));
   CHECK(has(worker, "CLUSTERD_SLOT=2"));
   CHECK(has(child_spec(own, spawn_of(Role::agent), {}), "TEST_PLAIN=inherited"));
+}
+
+TEST_CASE("a child is told where it may speak to the master, and how often it has to") {
+  const os::SpawnSpec spec =
+      child_spec(settings(), spawn_of(Role::worker), {}, {"@0001f", std::chrono::seconds(30)});
+  CHECK(has(spec, "NOTIFY_SOCKET=@0001f"));
+  CHECK(has(spec, "WATCHDOG_USEC=30000000"));
+  const os::SpawnSpec calm = child_spec(settings(), spawn_of(Role::worker), {}, {"@0001f", {}});
+  CHECK(has(calm, "NOTIFY_SOCKET=@0001f"));
+  CHECK_FALSE(has_any(calm, "WATCHDOG_USEC"));
 }
 
 }  // namespace clusterd::runtime

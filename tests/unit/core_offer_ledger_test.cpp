@@ -134,21 +134,30 @@ TEST_CASE("nothing opens a ledger that ended, and its offers can still be taken 
   CHECK(ledger.state() == State::ended);
 }
 
-TEST_CASE("a worker is stalled if it holds offers and takes none for the timeout") {
+TEST_CASE("a worker is stalled if it leaves an offer untaken for the timeout") {
   OfferLedger ledger(4);
   CHECK_FALSE(ledger.stalled(kNow + 1h, 1s));
   ledger.offer(kNow);
   CHECK_FALSE(ledger.stalled(kNow + 999ms, 1s));
   CHECK(ledger.stalled(kNow + 1s, 1s));
-  ledger.offer(kNow + 900ms);  // more offers are no progress
+  ledger.offer(kNow + 900ms);  // the oldest counts
   CHECK(ledger.stalled(kNow + 1s, 1s));
-  REQUIRE(ledger.claim(0, kNow + 900ms) == 0);  // nor is saying the same again
+  REQUIRE(ledger.claim(0, kNow + 900ms) == 0);  // and to say the same again takes nothing
   CHECK(ledger.stalled(kNow + 1s, 1s));
   REQUIRE(ledger.claim(1, kNow + 900ms) == 1);
-  CHECK_FALSE(ledger.stalled(kNow + 1s, 1s));
+  CHECK(ledger.took_at() == kNow + 900ms);
+  CHECK_FALSE(ledger.stalled(kNow + 1899ms, 1s));
   CHECK(ledger.stalled(kNow + 1900ms, 1s));
   REQUIRE(ledger.claim(2, kNow + 2s) == 1);
   CHECK_FALSE(ledger.stalled(kNow + 1h, 1s));
+}
+
+TEST_CASE("one that goes on taking is stalled if it takes too slowly") {
+  OfferLedger ledger = ledger_with(16, 16);
+  REQUIRE(ledger.claim(1, kNow + 500ms) == 1);
+  REQUIRE(ledger.claim(2, kNow + 1s) == 1);
+  CHECK(ledger.age(kNow + 1s) == 1s);
+  CHECK(ledger.stalled(kNow + 1s, 1s));
 }
 
 TEST_CASE("an idle worker's time counts from its next offer") {
