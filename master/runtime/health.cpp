@@ -42,7 +42,7 @@ Health::Health(boost::asio::io_context& io, std::uint64_t seed, Events events)
 void Health::watch(ChildId child, const Terms& terms) {
   const core::Heartbeat loop(terms.heartbeat_timeout);
   Watched watched{terms, loop, {}, 0, core::RecycleRule(terms.recycle, core::share_of(random_()))};
-  watched_.insert_or_assign(child, std::move(watched));
+  watched_.insert_or_assign(child, watched);
   set_beat(watched_.at(child));
   arm();
 }
