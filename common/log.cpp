@@ -151,6 +151,10 @@ void start(std::string_view who, Level level) {
   logger()->set_level(to_spdlog(level));
 }
 
+void set_level(Level level) {
+  if (logger()) logger()->set_level(to_spdlog(level));
+}
+
 void write(Level level, std::string_view text) {
   if (logger()) logger()->log(to_spdlog(level), spdlog::string_view_t(text.data(), text.size()));
 }

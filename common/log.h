@@ -14,6 +14,8 @@ enum class Level : std::uint8_t { trace, debug, info, warn, error, off };
 /// `who` stands in each line: "master", "agent". Colour if stderr is a terminal and NO_COLOR is
 /// not set.
 void start(std::string_view who, Level level);
+/// Of the lines that follow.
+void set_level(Level level);
 
 void write(Level level, std::string_view text);
 inline void debug(std::string_view text) { write(Level::debug, text); }

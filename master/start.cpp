@@ -4,8 +4,8 @@
 #include "common/version.h"
 #include "config/parse.h"
 #include "master/os/control_socket.h"
-#include "master/os/identity.h"
 #include "master/os/self.h"
+#include "master/runtime/open_listener.h"
 #include "master/runtime/supervisor.h"
 
 #include <cstdio>
@@ -58,56 +58,15 @@ log::Level to_log(config::LogLevel level) {
   return log::Level::info;
 }
 
-os::ListenerSpec::Kind to_os(config::Listen::Kind kind) {
-  switch (kind) {
-    case config::Listen::Kind::tcp:
-      return os::ListenerSpec::Kind::tcp;
-    case config::Listen::Kind::unix_socket:
-      return os::ListenerSpec::Kind::unix_socket;
-    case config::Listen::Kind::udp:
-      return os::ListenerSpec::Kind::udp;
-  }
-  return os::ListenerSpec::Kind::tcp;
-}
-
-Result<os::ListenerSpec> listener_spec(const config::Listen& listen) {
-  os::ListenerSpec spec;
-  spec.kind = to_os(listen.kind);
-  spec.address = listen.address;
-  spec.backlog = listen.backlog;
-  spec.v6only = listen.v6only;
-  spec.nodelay = listen.nodelay;
-  spec.defer_accept = listen.defer_accept;
-  spec.at_path.path = listen.path;
-  spec.at_path.mode = listen.mode;
-  if (!listen.owner.empty()) {
-    const auto owner = os::find_user(listen.owner);
-    if (!owner) return owner.error();
-    spec.at_path.owner = *owner;
-  }
-  if (!listen.group.empty()) {
-    const auto group = os::find_group(listen.group);
-    if (!group) return group.error();
-    spec.at_path.group = *group;
-  }
-  return spec;
-}
-
 Result<std::vector<os::Listener>> open_listeners(const config::Settings& settings) {
   std::vector<os::Listener> listeners;
   for (const config::Listen& listen : settings.listen) {
-    const auto spec = listener_spec(listen);
-    if (!spec) return spec.error();
-    auto listener = os::Listener::open(*spec);
+    auto listener = runtime::open_listener(listen);
     if (!listener) return listener.error();
     listeners.push_back(std::move(*listener));
   }
   return listeners;
 }
-
-}  // namespace
-
-namespace {
 
 int end(const core::Outcome& outcome) {
   using Kind = core::Outcome::Kind;
@@ -148,8 +107,8 @@ int run_start(const config::StartCommand& command) {
 
   core::Outcome outcome;
   {
-    runtime::Supervisor supervisor(settings, std::move(*listeners), std::move(*control),
-                                   open_files);
+    runtime::Supervisor supervisor(settings, command.sets, std::move(*listeners),
+                                   std::move(*control), open_files);
     outcome = supervisor.run();
   }
   return end(outcome);

@@ -58,6 +58,10 @@ class Cluster {
   [[nodiscard]] std::uint32_t agent_restarts() const {
     return next_agent_ < 2 ? 0 : next_agent_ - 2;
   }
+  /// What the next rollout brings.
+  [[nodiscard]] Generation next_generation() const {
+    return Generation{number_of(last_generation_) + 1};
+  }
   /// The one that is under way.
   [[nodiscard]] const std::optional<Rollout>& rollout() const { return rollout_; }
   [[nodiscard]] bool can_roll_out() const { return state_ == ClusterState::running && !rollout_; }

@@ -9,7 +9,7 @@ namespace clusterd::core {
 
 void Cluster::on(Step& step, const RolloutRequested& event) {
   if (!can_roll_out()) return;
-  rollout_ = Rollout{generation_, Generation{number_of(last_generation_) + 1}, plan_, step.now};
+  rollout_ = Rollout{generation_, next_generation(), plan_, step.now};
   rollout_->before.workers = static_cast<std::uint32_t>(slots_.size());
   make_room_for_a_generation(step);
   generation_ = last_generation_ = rollout_->to;

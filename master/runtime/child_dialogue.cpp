@@ -29,11 +29,11 @@ void Supervisor::on_message(ChildId id, const protocol::Hello& hello) {
   }
   if (!child.said_hello) {
     child.said_hello = true;
+    child.counts_turns = hello.heartbeat;
     child.process.has_started();
-    const auto drain =
-        std::chrono::duration_cast<std::chrono::milliseconds>(settings_.worker.drain_timeout);
-    protocol::Welcome welcome{protocol::kVersion, 0, drain.count(),
-                              settings_.worker.max_connections};
+    const config::Worker& worker = settings_of(id).worker;
+    const auto drain = std::chrono::duration_cast<std::chrono::milliseconds>(worker.drain_timeout);
+    protocol::Welcome welcome{protocol::kVersion, 0, drain.count(), worker.max_connections};
     std::vector<UniqueFd> fds;
     if (id.role == Role::worker) {
       const SlotId slot = cluster_.children().at(id).slot;
@@ -54,14 +54,20 @@ void Supervisor::on_message(ChildId id, const protocol::Listen& listen) {
   protocol::Listening reply;
   reply.ack = listen.seq;
   std::vector<UniqueFd> fds;
-  const auto index = find_listener(listen.listener);
+  const config::Settings& settings = settings_of(id);
+  std::optional<core::ListenerIndex> index;
+  if (id.role == Role::worker) {
+    index = generations_.find(cluster_.children().at(id).generation, listen.listener);
+  }
   if (index) {
+    const os::Listener& listener = *generations_.listener(*index);
+    const config::Listen& its = generations_.listen(*index);
     reply.index = *index;
-    reply.address = listeners_[*index].text();
+    reply.address = listener.text();
     dispatcher_.serve(id, *index);
-    reply.datagram = settings_.listen[*index].kind == config::Listen::Kind::udp;
-    if (reply.datagram || settings_.listen[*index].policy == config::Policy::accept_race) {
-      UniqueFd copy(::fcntl(listeners_[*index].fd(), F_DUPFD_CLOEXEC, 0));
+    reply.datagram = its.kind == config::Listen::Kind::udp;
+    if (reply.datagram || its.policy == config::Policy::accept_race) {
+      UniqueFd copy(::fcntl(listener.fd(), F_DUPFD_CLOEXEC, 0));
       // Not the worker's fault; but without the socket it cannot serve, and a new one may.
       if (!copy) {
         return happened(id, core::BrokeProtocol{errno_error("copy its listener").message()});
@@ -70,11 +76,11 @@ void Supervisor::on_message(ChildId id, const protocol::Listen& listen) {
       reply.fds = 1;
     }
     Event event = about(id, "listening");
-    event.texts = {{"listener", settings_.listen[*index].name}, {"address", reply.address}};
+    event.texts = {{"listener", its.name}, {"address", reply.address}};
     event_log_.record(event);
   } else {
     reply.error = "there is no listener \"" + listen.listener + "\"; there is";
-    for (const config::Listen& known : settings_.listen) reply.error += " \"" + known.name + "\"";
+    for (const config::Listen& known : settings.listen) reply.error += " \"" + known.name + "\"";
   }
   children_.at(id)->channel->send(encode(reply), std::move(fds));
 }
@@ -87,19 +93,8 @@ void Supervisor::on_message(ChildId id, const protocol::Refuse&) {
   children_.at(id)->channel->send(encode(protocol::Revoked{}));
 }
 
-/// By name, by address (as configured or real), or the only one there is.
-std::optional<core::ListenerIndex> Supervisor::find_listener(const std::string& wanted) const {
-  for (core::ListenerIndex index = 0; index < listeners_.size(); ++index) {
-    const config::Listen& known = settings_.listen[index];
-    if (!listeners_[index].is_open()) continue;
-    if (wanted == known.name ||
-        (known.kind == config::Listen::Kind::tcp && wanted == known.address.text()) ||
-        wanted == listeners_[index].text()) {
-      return index;
-    }
-  }
-  if (wanted.empty() && listeners_.size() == 1 && listeners_[0].is_open()) return 0;
-  return std::nullopt;
+void Supervisor::on_message(ChildId id, const protocol::Suicide& suicide) {
+  happened(id, core::SaidSuicide{suicide.reason.empty() ? "it gave no reason" : suicide.reason});
 }
 
 }  // namespace clusterd::runtime

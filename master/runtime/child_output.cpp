@@ -89,10 +89,11 @@ void ChildOutput::start() {
   if (streams_) streams_->start();
 }
 
+std::string ChildOutput::last_words() const { return streams_ ? streams_->tail.text() : ""; }
+
 std::string ChildOutput::finish() {
-  if (!streams_) return {};
-  streams_->finish();
-  return streams_->tail.text();
+  if (streams_) streams_->finish();
+  return last_words();
 }
 
 }  // namespace clusterd::runtime

@@ -32,6 +32,9 @@ class ChildOutput {
   /// The child is there and has its ends. Begins to read.
   void start();
 
+  /// The last lines of its stderr so far, as text.
+  [[nodiscard]] std::string last_words() const;
+
   /// The child is gone. Reads what is left of what it said, and gives the last lines of its stderr
   /// as text.
   [[nodiscard]] std::string finish();

@@ -41,6 +41,10 @@ class Dispatcher {
     std::function<void(core::ListenerIndex, std::uint64_t count)> expired;
   };
 
+  [[nodiscard]] static Options options_of(const config::Worker& worker) {
+    return {worker.max_pending, worker.stall_timeout, worker.max_connections};
+  }
+
   Dispatcher(boost::asio::io_context& io, Options options, Events events);
 
   /// For workers that join from now on, but for stall_timeout and max_connections, which are all
@@ -76,6 +80,7 @@ class Dispatcher {
 
   void refresh() { turn(); }  ///< sees what the workers took: what follows is of now
   struct LaneStatus {
+    std::uint64_t turns = 0;  ///< of its loop
     std::uint32_t active = 0;
     std::uint32_t pending = 0;
     std::uint64_t taken = 0;

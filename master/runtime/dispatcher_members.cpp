@@ -182,6 +182,7 @@ Dispatcher::LaneStatus Dispatcher::status(ChildId child) const {
   LaneStatus status;
   status.active = page.active.load(std::memory_order_relaxed);
   status.requests = page.requests.load(std::memory_order_relaxed);
+  status.turns = page.turns.load(std::memory_order_relaxed);
   for (const auto& accepted : page.accepted) {
     status.taken += accepted.load(std::memory_order_relaxed);
   }

@@ -14,6 +14,12 @@ void add_end(Event& event, const core::Note& note) {
   event.planned = note.planned;
   event.uptime = note.time;
   event.reason = describe(note.status, note.why);
+  event.last_words = note.last_words;
+}
+
+Event because(Event event, const core::Note& note) {
+  event.reason = note.why;
+  return event;
 }
 
 }  // namespace
@@ -44,7 +50,25 @@ std::optional<Event> to_event(const core::Note& note, pid_t pid, Generation gene
       return event;
     }
     case Kind::drain:
-      return about("drain");
+      return because(about("drain"), note);
+    case Kind::suicide:
+      return because(about("suicide"), note);
+    case Kind::hang:
+      return because(about("hang"), note);
+    case Kind::giveup:
+      return because(about("giveup"), note);
+    case Kind::recover:
+      return about("recover");
+    case Kind::reload: {
+      Event event{.name = "reload", .role = "master", .generation = note.generation};
+      event.texts = {{"verdict", note.planned ? "done" : "failed"}};
+      event.uptime = note.time;
+      return because(std::move(event), note);
+    }
+    case Kind::scale: {
+      Event event{.name = "scale", .role = "master", .generation = generation};
+      return because(std::move(event), note);
+    }
     case Kind::gone: {
       Event event = about(note.child.role == Role::agent ? "agent_exit" : "exit");
       add_end(event, note);

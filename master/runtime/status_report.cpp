@@ -84,9 +84,9 @@ void write_processes(JsonWriter& json, const StatusSource& source) {
 
 void write_listeners(JsonWriter& json, const StatusSource& source) {
   json.key("listeners").begin_array();
-  for (std::uint32_t index = 0; index < source.listeners.size(); ++index) {
-    const os::Listener& listener = source.listeners[index];
-    const config::Listen& settings = source.settings.listen[index];
+  for (const core::ListenerIndex index : source.generations.indices()) {
+    const os::Listener& listener = *source.generations.listener(index);
+    const config::Listen& settings = source.generations.listen(index);
     const std::uint32_t in_kernel = listener.is_open() ? listener.waiting() : 0;
     json.begin_object()
         .member("name", settings.name)

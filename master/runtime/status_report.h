@@ -2,7 +2,7 @@
 
 #include "config/settings.h"
 #include "master/core/cluster.h"
-#include "master/os/listener.h"
+#include "master/runtime/generations.h"
 #include "master/runtime/dispatcher.h"
 
 #include <map>
@@ -16,7 +16,7 @@ struct StatusSource {
   const config::Settings& settings;
   const core::Cluster& cluster;
   const Dispatcher& dispatcher;
-  const std::vector<os::Listener>& listeners;
+  const Generations& generations;
   std::map<ChildId, pid_t> pids;
   TimePoint started_at;
   TimePoint now;

@@ -2,40 +2,17 @@
 
 #include "common/log.h"
 #include "master/runtime/child_spec.h"
-#include "master/runtime/describe.h"
+#include "master/runtime/plan_of.h"
 
 #include <csignal>
+#include <random>
 #include <sys/socket.h>
-#include <unistd.h>
 #include <utility>
 
 namespace clusterd::runtime {
 namespace {
 
-constexpr Duration kAgentReady = std::chrono::seconds(10);
-constexpr Duration kAgentDrain = std::chrono::seconds(2);
-constexpr Duration kAgentKill = std::chrono::seconds(2);
 constexpr auto kLogFlush = std::chrono::milliseconds(50);
-
-core::Plan plan_of(const config::Settings& settings) {
-  core::Plan plan;
-  plan.workers = settings.workers;
-  plan.worker = {settings.worker.ready_timeout, settings.worker.drain_timeout,
-                 settings.worker.kill_timeout};
-  plan.agent = {kAgentReady, kAgentDrain, kAgentKill};
-  plan.backoff_first = settings.restart.backoff_first;
-  plan.backoff_max = settings.restart.backoff_max;
-  plan.death_limit = settings.restart.limit;
-  plan.death_window = settings.restart.window;
-  plan.giveup_retry = settings.restart.giveup_retry;
-  plan.exit_on_giveup = settings.restart.on_giveup == config::OnGiveup::exit;
-  plan.surge = settings.reload.surge;
-  plan.max_unavailable = settings.reload.max_unavailable;
-  plan.max_generations = settings.reload.max_generations;
-  plan.settle = settings.reload.settle;
-  plan.seed = static_cast<std::uint32_t>(::getpid());
-  return plan;
-}
 
 core::ExitStatus to_status(const os::ProcessEnd& end) {
   using Kind = core::ExitStatus::Kind;
@@ -48,30 +25,29 @@ core::ExitStatus to_status(const os::ProcessEnd& end) {
 
 }  // namespace
 
-Supervisor::Supervisor(const config::Settings& settings, std::vector<os::Listener> listeners,
-                       os::UnixListener control, const rlimit& open_files)
-    : settings_(settings),
-      listeners_(std::move(listeners)),
+Supervisor::Supervisor(const config::Settings& settings, std::vector<std::string> sets,
+                       std::vector<os::Listener> listeners, os::UnixListener control,
+                       const rlimit& open_files)
+    : generations_(Generation{1}, settings, std::move(listeners)),
       open_files_(open_files),
       cluster_(plan_of(settings)),
       timers_(io_, [this](core::TimerId id) { handle(core::TimerFired{id}); }),
       signals_(io_, SIGTERM, SIGINT, SIGQUIT),
       log_timer_(io_),
-      dispatcher_(io_,
-                  {settings.worker.max_pending, settings.worker.stall_timeout,
-                   settings.worker.max_connections},
-                  {.broke_protocol =
-                       [this](ChildId id, std::string how) {
-                         happened(id, core::BrokeProtocol{std::move(how)});
-                       },
-                   .stalled = [this](ChildId id, std::uint32_t count) { on_stall(id, count); },
-                   .accept_failed = [](const Error& error) { log::error(error.message()); },
-                   .expired =
-                       [this](core::ListenerIndex index, std::uint64_t count) {
-                         log::warn(std::to_string(count) + " connections to " +
-                                   settings_.listen[index].name +
-                                   " were reset: nobody was ready within queue_timeout");
-                       }}),
+      dispatcher_(io_, Dispatcher::options_of(settings.worker), dispatcher_events()),
+      rollouts_({.cluster = cluster_,
+                 .generations = generations_,
+                 .dispatcher = dispatcher_,
+                 .handle = [this](core::Event event) { handle(std::move(event)); },
+                 .last_words =
+                     [this](ChildId id) {
+                       const auto found = children_.find(id);
+                       return found == children_.end() ? "" : found->second->output.last_words();
+                     },
+                 .in_force = [this](const config::Settings& now) { in_force(now); }},
+                std::move(sets)),
+      health_(io_, std::random_device()(), health_events()),
+      notifications_(io_, [this](ChildId id, const notify::Said& said) { on_notice(id, said); }),
       hooks_(io_, settings, open_files),
       event_log_(
           [this](const std::string& name, const std::string& json) { hooks_.run(name, json); }),
@@ -79,20 +55,33 @@ Supervisor::Supervisor(const config::Settings& settings, std::vector<os::Listene
                [this](const std::string& verb, const CheckedJson& request, const Reply& reply) {
                  return answer(verb, request, reply);
                },
-               {"status", "stop"}) {}
+               {"status", "stop", "recycle", "kill"}) {}
+
+Dispatcher::Events Supervisor::dispatcher_events() {
+  return {.broke_protocol =
+              [this](ChildId id, std::string how) {
+                happened(id, core::BrokeProtocol{std::move(how)});
+              },
+          .stalled = [this](ChildId id, std::uint32_t count) { on_stall(id, count); },
+          .accept_failed = [](const Error& error) { log::error(error.message()); },
+          .expired =
+              [this](core::ListenerIndex index, std::uint64_t count) {
+                log::warn(std::to_string(count) + " connections to " + name_of(index) +
+                          " were reset: nobody was ready within queue_timeout");
+              }};
+}
 
 core::Outcome Supervisor::run() {
   log::on_waiting([this] { keep_log_flowing(); });
-  for (std::uint32_t index = 0; index < listeners_.size(); ++index) {
-    const config::Policy policy = settings_.listen[index].policy;
-    if (settings_.listen[index].kind == config::Listen::Kind::udp) continue;
-    if (auto added = dispatcher_.add_listener(index, listeners_[index], policy,
-                                              settings_.listen[index].queue_timeout);
+  for (const core::ListenerIndex index : generations_.indices()) {
+    const config::Listen& listen = generations_.listen(index);
+    if (listen.kind == config::Listen::Kind::udp) continue;
+    if (auto added = dispatcher_.add_listener(index, *generations_.listener(index), listen.policy,
+                                              listen.queue_timeout);
         !added) {
       return {core::Outcome::Kind::never_started, added.error().message()};
     }
   }
-  for (const int ignored : {SIGHUP, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU}) signals_.add(ignored);
   watch_signals();
   record_start();
   handle(core::Start{});
@@ -114,6 +103,8 @@ void Supervisor::handle(core::Event event) {
     for (const core::Action& action : actions) perform(action);
   }
   handling_ = false;
+  answer_scaling();
+  rollouts_.proceed();
 }
 
 void Supervisor::happened(ChildId child, core::ChildEvent event) {
@@ -137,9 +128,14 @@ void Supervisor::carry_out(const core::Spawn& spawn) {
   }
   UniqueFd ours(ends[0]);
   const UniqueFd theirs(ends[1]);
-  os::SpawnSpec spec = child_spec(settings_, spawn, open_files_);
+  const ChildId id = spawn.child;
+  const config::Settings& settings = settings_of(id);
+  auto notify = notifications_.open(id);
+  if (!notify) return failed(notify.error());
+  os::SpawnSpec spec = child_spec(settings, spawn, open_files_,
+                                  {std::move(*notify), settings.worker.heartbeat_timeout});
   spec.channel = theirs.get();
-  auto output = ChildOutput::open(io_, spec, settings_.log.capture, log::pass);
+  auto output = ChildOutput::open(io_, spec, settings.log.capture, log::pass);
   if (!output) return failed(output.error());
   auto spawned = os::spawn(spec);
   if (!spawned) return failed(spawned.error());
@@ -147,7 +143,6 @@ void Supervisor::carry_out(const core::Spawn& spawn) {
   auto child = std::make_unique<Child>(io_, os::ChildProcess(std::move(*spawned)));
   child->output = std::move(*output);
   child->output.start();
-  const ChildId id = spawn.child;
   child->generation = spawn.generation;
   child->channel = Channel::open(
       io_, std::move(ours), protocol::kLongestLine,
@@ -155,17 +150,30 @@ void Supervisor::carry_out(const core::Spawn& spawn) {
        .ended = [this, id] { on_channel_end(id); },
        .broken = [this, id](std::string how) { happened(id, core::BrokeProtocol{std::move(how)}); },
        .all_sent = [this, id] { messenger_.all_sent(id); }});
+  notifications_.started(id, child->process.pid());
   children_[id] = std::move(child);
   watch_exit(id);
+}
+
+/// What the agent goes by is what is in force.
+const config::Settings& Supervisor::settings_of(ChildId id) const {
+  if (id.role == Role::agent) return settings();
+  return generations_.settings(cluster_.children().at(id).generation);
+}
+
+std::string Supervisor::name_of(core::ListenerIndex index) const {
+  return generations_.listen(index).name;
 }
 
 void Supervisor::carry_out(const core::EnterRotation& action) {
   if (action.child.role == Role::worker) dispatcher_.enter_rotation(action.child);
   messenger_.set_ready(action.child, true);
+  look_after(action.child);
 }
 
 void Supervisor::carry_out(const core::LeaveRotation& action) {
   messenger_.set_ready(action.child, false);
+  health_.unwatch(action.child);
   if (action.child.role == Role::worker) {
     dispatcher_.leave_rotation(action.child);
   } else if (const auto found = children_.find(action.child); found != children_.end()) {
@@ -195,29 +203,34 @@ void Supervisor::carry_out(const core::SignalChild& action) {
 void Supervisor::carry_out(const core::Forget& action) {
   dispatcher_.forget(action.child);
   messenger_.leave(action.child);
+  notifications_.close(action.child);
   const auto found = children_.find(action.child);
-  if (found == children_.end()) return;  // it was never started
-  found->second->channel->close();
-  children_.erase(found);
+  if (found != children_.end()) {  // it was started
+    found->second->channel->close();
+    children_.erase(found);
+  }
+  rollouts_.tidy();
 }
 
 void Supervisor::carry_out(const core::SetTimer& action) { timers_.set(action.id, action.at); }
 
 void Supervisor::carry_out(const core::StopAccepting&) {
   dispatcher_.stop_accepting();
-  for (os::Listener& listener : listeners_) listener.close();
+  for (const core::ListenerIndex index : generations_.indices()) {
+    generations_.listener(index)->close();
+  }
 }
 
 void Supervisor::carry_out(const core::AnnounceReady&) {
-  for (std::size_t index = 0; index < listeners_.size(); ++index) {
-    log::info("serving " + settings_.listen[index].name + " on " + listeners_[index].text());
+  for (const core::ListenerIndex index : generations_.indices()) {
+    log::info("serving " + name_of(index) + " on " + generations_.listener(index)->text());
   }
   messenger_.cluster_is_ready();
 }
 
-void Supervisor::carry_out(const core::RolloutCommitted&) {}
+void Supervisor::carry_out(const core::RolloutCommitted&) { rollouts_.committed(); }
 
-void Supervisor::carry_out(const core::RolloutEnded&) {}
+void Supervisor::carry_out(const core::RolloutEnded& action) { rollouts_.ended(action); }
 
 void Supervisor::carry_out(const core::Finish& action) {
   outcome_ = action.outcome;
@@ -240,36 +253,6 @@ void Supervisor::on_exit(ChildId id) {
   // taken out of the loop when the child is forgotten.
   found->second->exit.release();
   happened(id, core::ProcessExited{to_status(*end), found->second->output.finish()});
-}
-
-void Supervisor::watch_signals() {
-  signals_.async_wait([this](boost::system::error_code error, int number) {
-    if (error) return;
-    on_signal(number);
-    watch_signals();
-  });
-}
-
-void Supervisor::on_signal(int number) {
-  switch (number) {
-    case SIGTERM:
-      log::info("got TERM: stopping");
-      handle(core::StopRequested{false});
-      break;
-    case SIGINT: {
-      const bool again = cluster_.state() == core::ClusterState::stopping;
-      log::info(again ? "got INT again: stopping now" : "got INT: stopping (again: now)");
-      handle(core::StopRequested{again});
-      break;
-    }
-    case SIGQUIT:
-      log::info("got QUIT: stopping now");
-      handle(core::StopRequested{true});
-      break;
-    default:
-      log::warn("got " + signal_name(number) + ": it has no meaning in this version");
-      break;
-  }
 }
 
 void Supervisor::keep_log_flowing() {

@@ -11,8 +11,12 @@
 #include "master/runtime/control_server.h"
 #include "master/runtime/dispatcher.h"
 #include "master/runtime/event_log.h"
+#include "master/runtime/generations.h"
+#include "master/runtime/health.h"
 #include "master/runtime/hooks.h"
 #include "master/runtime/messenger.h"
+#include "master/runtime/notifications.h"
+#include "master/runtime/rollouts.h"
 #include "master/runtime/timers.h"
 
 #include <boost/asio/io_context.hpp>
@@ -31,8 +35,10 @@ namespace clusterd::runtime {
 /// here, in its order. Decides nothing.
 class Supervisor {
  public:
-  Supervisor(const config::Settings& settings, std::vector<os::Listener> listeners,
-             os::UnixListener control, const rlimit& open_files);
+  /// `sets` are what --set said.
+  Supervisor(const config::Settings& settings, std::vector<std::string> sets,
+             std::vector<os::Listener> listeners, os::UnixListener control,
+             const rlimit& open_files);
 
   /// Lives until the cluster is finished. Says how that came about.
   [[nodiscard]] core::Outcome run();
@@ -51,6 +57,7 @@ class Supervisor {
     ChildOutput output;
     Generation generation{};
     bool said_hello = false;
+    bool counts_turns = false;
   };
 
   void handle(core::Event event);
@@ -72,9 +79,29 @@ class Supervisor {
 
   void watch_exit(ChildId id);
   void on_exit(ChildId id);
+  void keep_log_flowing();
+  [[nodiscard]] const config::Settings& settings_of(ChildId id) const;
+  [[nodiscard]] const config::Settings& settings() const {
+    return generations_.settings(rollouts_.in_force());
+  }
+  [[nodiscard]] std::string name_of(core::ListenerIndex index) const;
+  [[nodiscard]] Dispatcher::Events dispatcher_events();
+
+  // supervisor_care.cpp: who is hung, who is to be recycled, what is heard by NOTIFY_SOCKET.
+  [[nodiscard]] Health::Events health_events();
+  void look_after(ChildId id);
+  void on_hang(ChildId id, const std::string& evidence, std::string why);
+  void on_notice(ChildId id, const notify::Said& said);
+
+  // supervisor_orders.cpp: what an operator asks for, by a signal or on the control socket.
   void watch_signals();
   void on_signal(int number);
-  void keep_log_flowing();
+  [[nodiscard]] bool obey(const std::string& verb, const CheckedJson& request, const Reply& reply);
+  void scale(std::int64_t workers, const Reply& reply);
+  void with_worker_of(const CheckedJson& request, const Reply& reply,
+                      const std::function<std::string(ChildId)>& order);
+  void answer_scaling();
+  void in_force(const config::Settings& settings);
 
   // supervisor_talk.cpp: what is told of it all, to the log, the hooks and who asks.
   [[nodiscard]] bool answer(const std::string& verb, const CheckedJson& request,
@@ -95,12 +122,10 @@ class Supervisor {
   void on_message(ChildId id, const protocol::Listen& listen);
   void on_message(ChildId id, const protocol::Ready&);
   void on_message(ChildId id, const protocol::Refuse&);
-  void on_message(ChildId id, const protocol::Suicide&) { (void)id; }
-  [[nodiscard]] std::optional<core::ListenerIndex> find_listener(const std::string& wanted) const;
+  void on_message(ChildId id, const protocol::Suicide& suicide);
 
   boost::asio::io_context io_{1};
-  const config::Settings& settings_;
-  std::vector<os::Listener> listeners_;
+  Generations generations_;
   rlimit open_files_;
   TimePoint started_at_ = Clock::now();
   core::Cluster cluster_;
@@ -114,6 +139,10 @@ class Supervisor {
   boost::asio::steady_timer log_timer_;
   Dispatcher dispatcher_;
   Messenger messenger_;
+  Rollouts rollouts_;
+  Health health_;
+  Notifications notifications_;
+  std::vector<Reply> scaling_;  ///< who waits until the pool is as it was asked to be
   Hooks hooks_;
   EventLog event_log_;
   bool told_of_stop_ = false;

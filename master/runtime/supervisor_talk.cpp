@@ -25,6 +25,7 @@ void Supervisor::carry_out(const core::Note& note) {
   const auto event =
       to_event(note, pid, started ? found->second->generation : cluster_.generation());
   if (event) event_log_.record(*event);
+  rollouts_.tell(note);
 }
 
 Event Supervisor::about(ChildId id, std::string name) const {
@@ -42,7 +43,7 @@ Event Supervisor::about_master(std::string name) const {
 
 void Supervisor::record_start() {
   Event event = about_master("start");
-  event.numbers = {{"workers", settings_.workers}};
+  event.numbers = {{"workers", settings().workers}};
   event_log_.record(event);
 }
 
@@ -59,8 +60,8 @@ void Supervisor::record_stop(const core::Event& cause) {
 }
 
 void Supervisor::on_stall(ChildId id, std::uint32_t count) {
-  log::warn(to_string(id) + " takes nothing; what it was offered goes to others (" +
-            std::to_string(count) + " connections)");
+  log::warn(to_string(id) + " left connections untaken for stall_timeout; they go to others (" +
+            std::to_string(count) + ")");
   Event event = about(id, "stall");
   event.numbers = {{"connections", count}};
   event_log_.record(event);
@@ -90,13 +91,13 @@ bool Supervisor::answer(const std::string& verb, const CheckedJson& request, con
   } else if (verb == "events") {
     event_log_.answer(request.boolean("follow").value_or(false), reply);
   } else {
-    return false;
+    return obey(verb, request, reply);
   }
   return true;
 }
 
 std::string Supervisor::status() const {
-  StatusSource source{settings_, cluster_, dispatcher_, listeners_, {}, started_at_, Clock::now()};
+  StatusSource source{settings(), cluster_, dispatcher_, generations_, {}, started_at_, Clock::now()};
   for (const auto& [id, child] : children_) source.pids[id] = child->process.pid();
   return status_report(source);
 }
