@@ -9,6 +9,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <optional>
@@ -161,6 +162,15 @@ void write(Level level, std::string_view text) {
 
 void pass(Stream to, std::string_view lines) {
   if (streams()) streams()->pass(to, lines);
+}
+
+void say(std::string_view line) {
+  const std::string whole = std::string(line) + "\n";
+  if (streams()) {
+    streams()->write(whole);
+  } else {
+    std::fputs(whole.c_str(), stderr);
+  }
 }
 
 void on_waiting(std::function<void()> callback) {

@@ -29,6 +29,9 @@ enum class Stream : std::uint8_t { out, error };
 /// share a bounded buffer with the log, which has a part of it to itself.
 void pass(Stream to, std::string_view lines);
 
+/// A line on stderr without time and level; before start() as well.
+void say(std::string_view line);
+
 /// Called when a line had to wait, from within write(): ask for flush() to be called soon.
 void on_waiting(std::function<void()> callback);
 

@@ -20,7 +20,8 @@ constexpr int kExitGaveUp = 75;
 constexpr int kExitConfig = 78;
 
 int say(const std::string& text, int code) {
-  std::fprintf(stderr, "clusterd: %s\n", text.c_str());
+  log::say("clusterd: " + text);
+  log::finish();  // and not stderr itself, which may be full for ever
   return code;
 }
 

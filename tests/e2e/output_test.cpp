@@ -49,6 +49,14 @@ void read_some(int fd, std::string& text) {
   }
 }
 
+/// A pipe with a name, and its reader.
+clusterd::UniqueFd make_fifo(const std::string& path) {
+  REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+  clusterd::UniqueFd reader(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  REQUIRE(reader);
+  return reader;
+}
+
 /// Lines that are like `line`, and those that are said to have been dropped.
 std::size_t accounted(const std::string& text, const std::string& line) {
   std::size_t sum = 0;
@@ -108,9 +116,7 @@ TEST_CASE("a worker that prints 100 MB is held up by nobody, and the master stay
   SUBCASE("that prints to nobody") {}
   SUBCASE("that prints to somebody who does not read") {
     err = dir.path("fifo");
-    REQUIRE(::mkfifo(err.c_str(), 0600) == 0);
-    reader.reset(::open(err.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-    REQUIRE(reader);
+    reader = make_fifo(err);
   }
   Cluster cluster({.workers = 1,
                    .command = {script(dir, noisy)},
@@ -131,4 +137,15 @@ TEST_CASE("a worker that prints 100 MB is held up by nobody, and the master stay
   CHECK(eventually(whole, 30s));
   CHECK(count(text, "log lines dropped)\n") > 0);
   CHECK(count(text, line + "\n") > 5'000);  // 1 MiB, but for the log's part
+}
+
+TEST_CASE("the master gives up and goes though nobody reads what it and its workers print") {
+  const TempDir dir;
+  const std::string err = dir.path("fifo");
+  const clusterd::UniqueFd reader = make_fifo(err);
+  Cluster cluster({.workers = 1,
+                   .command = {script(dir, "yes 2>/dev/null | head -n 1000000 >&2; exit 1\n")},
+                   .wait_until_running = false,
+                   .err = err});
+  CHECK(cluster.master().wait(30s) == 75);
 }
