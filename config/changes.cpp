@@ -68,17 +68,17 @@ std::string address(const Listen& listen) {
 }
 
 /// What members lead to, from one struct into the next.
-template <auto first, auto... rest>
+template <auto First, auto... Rest>
 const auto& at(const auto& owner) {
-  if constexpr (sizeof...(rest) == 0) {
-    return owner.*first;
+  if constexpr (sizeof...(Rest) == 0) {
+    return owner.*First;
   } else {
-    return at<rest...>(owner.*first);
+    return at<Rest...>(owner.*First);
   }
 }
-template <typename Owner, auto... members>
+template <typename Owner, auto... Members>
 std::string shown(const Owner& owner) {
-  return text(at<members...>(owner));
+  return text(at<Members...>(owner));
 }
 
 /// A key, and how its value is shown.
@@ -106,14 +106,14 @@ constexpr Row<Listen> kListen[] = {
     {"group", &shown<Listen, &Listen::group>},
 };
 
-template <auto... members>
-constexpr auto kOfWorker = &shown<Settings, &Settings::worker, members...>;
-template <auto member>
-constexpr auto kOfRecycle = kOfWorker<&Worker::recycle, member>;
-template <auto member>
-constexpr auto kOfRestart = &shown<Settings, &Settings::restart, member>;
-template <auto member>
-constexpr auto kOfReload = &shown<Settings, &Settings::reload, member>;
+template <auto... Members>
+constexpr auto kOfWorker = &shown<Settings, &Settings::worker, Members...>;
+template <auto Member>
+constexpr auto kOfRecycle = kOfWorker<&Worker::recycle, Member>;
+template <auto Member>
+constexpr auto kOfRestart = &shown<Settings, &Settings::restart, Member>;
+template <auto Member>
+constexpr auto kOfReload = &shown<Settings, &Settings::reload, Member>;
 
 constexpr Row<Settings> kRows[] = {
     {"workers", &shown<Settings, &Settings::workers>},

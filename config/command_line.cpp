@@ -227,7 +227,7 @@ std::string CommandLine::mistake_in(const CLI::App& command) const {
 std::string CommandLine::mistake_in_number(const CLI::App& command) const {
   const bool by_slot = &command == recycle_ || &command == kill_;
   if (!by_slot && &command != scale_) return "";
-  const std::string wanted = "expected " + std::string(by_slot ? kWantedSlot : kWantedNumber);
+  std::string wanted = "expected " + std::string(by_slot ? kWantedSlot : kWantedNumber);
   if (number_.empty()) return wanted;
   const std::optional<Number> number = parse_number(number_);
   const int size = number ? std::abs(number->value) : -1;

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <filesystem>
 #include <poll.h>
 #include <string>
@@ -30,7 +31,7 @@ using Words = std::vector<std::string>;
 /// What a master is to a client: it reads one request, and says some lines.
 class FakeMaster {
  public:
-  enum class Then { wait, hang_up };
+  enum class Then : std::uint8_t { wait, hang_up };
 
   explicit FakeMaster(std::string answer, Then then = Then::wait)
       : socket_(open(dir_.path("ctl.sock"))), answer_(std::move(answer)), then_(then) {
