@@ -284,7 +284,8 @@ TEST_CASE("a verb that takes time says how far it is, and ends once") {
   Server server;
   std::vector<Client> clients = let_wait(server, 2);
   const Reply reply = server.waiting[0];
-  const Reply copy = reply;
+  Reply copy;
+  copy = reply;
   reply.progress("half\n");
   CHECK(clients[0].hear() == R"({"progress":"half\n"})");
   copy.line("[7]");
