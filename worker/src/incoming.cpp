@@ -109,7 +109,8 @@ void WorkerState::read_offers(bool wanted) {
   if (reading_offers == wanted || offers_ended) return;
   reading_offers = wanted;
   epoll_event event{};
-  event.events = wanted ? EPOLLIN : 0U;
+  // The end is news also for a worker that asks for nothing: it is to drain.
+  event.events = wanted ? EPOLLIN : EPOLLRDHUP;
   event.data.u64 = kOffers;
   ::epoll_ctl(epoll.get(), EPOLL_CTL_MOD, offers->fd(), &event);
 }

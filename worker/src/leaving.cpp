@@ -79,6 +79,10 @@ void WorkerState::leave_of_own_accord() {
 
 void WorkerState::begin_drain() {
   if (draining) return;
+  // The kernel wakes one worker for a connection, and no other if that goes without it.
+  for (std::size_t at = 0; at < listeners.size(); ++at) {
+    if (listeners[at]->armed) on_listening_socket(*listeners[at]);
+  }
   draining = true;
   tally->draining.store(true);
   for (const auto& listener : listeners) {
