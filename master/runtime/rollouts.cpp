@@ -188,10 +188,10 @@ void Rollouts::ended(const core::RolloutEnded& ended) {
     in_force_ = over.generation;
     needs_.in_force(needs_.generations.settings(in_force_));
     const auto workers = needs_.cluster.slots().size();
-    to_all(over.replies, done(name_of(over.generation) + " is in place: " +
-                                  std::to_string(workers) + (workers == 1 ? " worker" : " workers") +
-                                  " in " + describe(ended.took),
-                              over.changes));
+    to_all(over.replies,
+           done(name_of(over.generation) + " is in place: " + std::to_string(workers) +
+                    (workers == 1 ? " worker" : " workers") + " in " + describe(ended.took),
+                over.changes));
     return;
   }
   for (const core::ListenerIndex index : over.suspended) needs_.dispatcher.resume_listener(index);
@@ -199,9 +199,10 @@ void Rollouts::ended(const core::RolloutEnded& ended) {
       Dispatcher::options_of(needs_.generations.settings(in_force_).worker));
   const std::string words = ended.exited ? ended.last_words : needs_.last_words(ended.child);
   JsonWriter json;
-  json.begin_object().member("ok", false).member(
-      "error", name_of(over.generation) + " failed after " + describe(ended.took) + ": " +
-                   fault(ended));
+  json.begin_object()
+      .member("ok", false)
+      .member("error", name_of(over.generation) + " failed after " + describe(ended.took) + ": " +
+                           fault(ended));
   if (!words.empty()) json.member("stderr", words);
   to_all(over.replies, json.member("code", kGaveUp).end_object().take());
 }

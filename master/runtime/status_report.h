@@ -2,8 +2,8 @@
 
 #include "config/settings.h"
 #include "master/core/cluster.h"
-#include "master/runtime/generations.h"
 #include "master/runtime/dispatcher.h"
+#include "master/runtime/generations.h"
 
 #include <map>
 #include <string>

@@ -5,25 +5,22 @@
 namespace clusterd::runtime {
 
 Health::Events Supervisor::health_events() {
-  return {.sample =
-              [this](ChildId id) {
-                const Dispatcher::LaneStatus lane = dispatcher_.status(id);
-                return Health::Sample{lane.turns, lane.requests, lane.active, lane.took_at};
-              },
-          .ping =
-              [this](ChildId id) {
-                const auto found = children_.find(id);
-                if (found != children_.end()) found->second->channel->send(encode(protocol::Ping{}));
-              },
-          .hung =
-              [this](ChildId id, const std::string& evidence, std::string why) {
-                on_hang(id, evidence, std::move(why));
-              },
-          .traced = [](ChildId id, const std::string& why) { log::warn(to_string(id) + ": " + why); },
-          .recycle =
-              [this](ChildId id, std::string why) {
-                handle(core::RecycleRequested{id, std::move(why)});
-              }};
+  return {
+      .sample =
+          [this](ChildId id) {
+            const Dispatcher::LaneStatus lane = dispatcher_.status(id);
+            return Health::Sample{lane.turns, lane.requests, lane.active, lane.took_at};
+          },
+      .ping =
+          [this](ChildId id) {
+            const auto found = children_.find(id);
+            if (found != children_.end()) found->second->channel->send(encode(protocol::Ping{}));
+          },
+      .hung = [this](ChildId id, const std::string& evidence,
+                     std::string why) { on_hang(id, evidence, std::move(why)); },
+      .traced = [](ChildId id, const std::string& why) { log::warn(to_string(id) + ": " + why); },
+      .recycle = [this](ChildId id,
+                        std::string why) { handle(core::RecycleRequested{id, std::move(why)}); }};
 }
 
 void Supervisor::look_after(ChildId id) {

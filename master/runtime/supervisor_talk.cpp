@@ -97,7 +97,8 @@ bool Supervisor::answer(const std::string& verb, const CheckedJson& request, con
 }
 
 std::string Supervisor::status() const {
-  StatusSource source{settings(), cluster_, dispatcher_, generations_, {}, started_at_, Clock::now()};
+  StatusSource source{settings(), cluster_,    dispatcher_, generations_,
+                      {},         started_at_, Clock::now()};
   for (const auto& [id, child] : children_) source.pids[id] = child->process.pid();
   return status_report(source);
 }
