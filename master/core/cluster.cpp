@@ -1,3 +1,5 @@
+#include "master/core/cluster.h"
+
 #include "master/core/cluster_step.h"
 
 #include <algorithm>
@@ -224,8 +226,22 @@ std::vector<ChildId> Cluster::all(Role role) const {
   return ids;
 }
 
+/// From 0 to 1, by a linear congruence: all that it is for is that two slots differ.
 double Cluster::spread() {
-  return plan_.seed == 0 ? 0 : std::uniform_real_distribution<>()(random_);
+  if (plan_.seed == 0) return 0;
+  random_ = random_ * 6'364'136'223'846'793'005U + 1'442'695'040'888'963'407U;
+  return static_cast<double>(random_ >> 11U) * 0x1p-53;
+}
+
+const std::optional<LastExit>& Cluster::last_exit(SlotId slot) const {
+  return records_[number_of(slot)].last_exit;
+}
+
+const Pool& Cluster::pool(Role role) const { return role == Role::agent ? agents_ : workers_; }
+
+std::uint32_t Cluster::restarts(SlotId slot) const {
+  const std::uint32_t starts = records_[number_of(slot)].starts;
+  return starts == 0 ? 0 : starts - 1;
 }
 
 const char* to_string(ClusterState state) {

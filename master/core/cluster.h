@@ -9,7 +9,6 @@
 
 #include <map>
 #include <optional>
-#include <random>
 #include <string>
 #include <variant>
 #include <vector>
@@ -40,28 +39,19 @@ class Cluster {
   [[nodiscard]] const std::map<ChildId, Child>& children() const { return children_; }
   /// Of the workers that are wanted, by number.
   [[nodiscard]] const std::vector<SlotFsm>& slots() const { return slots_; }
-  [[nodiscard]] const std::optional<LastExit>& last_exit(SlotId slot) const {
-    return records_[number_of(slot)].last_exit;
-  }
+  [[nodiscard]] const std::optional<LastExit>& last_exit(SlotId slot) const;
   [[nodiscard]] const SlotFsm& agent_slot() const { return agent_slot_; }
   /// How their deaths are counted, and whether there were too many.
-  [[nodiscard]] const Pool& pool(Role role) const {
-    return role == Role::agent ? agents_ : workers_;
-  }
+  [[nodiscard]] const Pool& pool(Role role) const;
   /// Workers that are ready, those that are about to be replaced too.
   [[nodiscard]] std::uint32_t ready() const;
   /// Starts beyond the first of each slot.
-  [[nodiscard]] std::uint32_t restarts(SlotId slot) const {
-    const std::uint32_t starts = records_[number_of(slot)].starts;
-    return starts == 0 ? 0 : starts - 1;
-  }
+  [[nodiscard]] std::uint32_t restarts(SlotId slot) const;
   [[nodiscard]] std::uint32_t agent_restarts() const {
     return next_agent_ < 2 ? 0 : next_agent_ - 2;
   }
   /// What the next rollout brings.
-  [[nodiscard]] Generation next_generation() const {
-    return Generation{number_of(last_generation_) + 1};
-  }
+  [[nodiscard]] Generation next_generation() const;
   /// The one that is under way.
   [[nodiscard]] const std::optional<Rollout>& rollout() const { return rollout_; }
   [[nodiscard]] bool can_roll_out() const { return state_ == ClusterState::running && !rollout_; }
@@ -144,7 +134,7 @@ class Cluster {
   Generation generation_{1};
   Generation last_generation_{1};
   std::optional<Rollout> rollout_;
-  std::minstd_rand random_;
+  std::uint64_t random_;
   std::uint32_t next_worker_ = 1;
   std::uint32_t next_agent_ = 1;
   std::uint64_t next_timer_ = 1;

@@ -7,6 +7,8 @@
 
 namespace clusterd::core {
 
+Generation Cluster::next_generation() const { return Generation{number_of(last_generation_) + 1}; }
+
 void Cluster::on(Step& step, const RolloutRequested& event) {
   if (!can_roll_out()) return;
   rollout_ = Rollout{generation_, next_generation(), plan_, step.now};

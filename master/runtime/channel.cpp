@@ -20,6 +20,7 @@ constexpr std::size_t kMostUnread = 1024 * 1024;
 constexpr std::size_t kMostMessages = 1024 * 1024;
 constexpr std::size_t kMessagesAtOnce = 64;
 constexpr std::size_t kReadAtOnce = 64 * 1024;
+constexpr int kMostOfRest = 16;  // reads of a peer that has ended
 constexpr auto kRetry = std::chrono::milliseconds(5);
 
 /// Too many descriptors in flight for this user, or too little memory.
@@ -101,14 +102,32 @@ void Channel::read() {
   const ssize_t got = ::recv(socket_.native_handle(), buffer, sizeof buffer, MSG_DONTWAIT);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return wait_readable();
   if (got <= 0) return events_.ended();
-  lines_.add({buffer, static_cast<std::size_t>(got)});
-  while (const auto line = lines_.next()) {
-    if (line->size() > lines_.longest()) return fail("a line that is too long");
-    events_.line(*line);
-    if (!socket_.is_open()) return;
+  if (take({buffer, static_cast<std::size_t>(got)})) wait_readable();
+}
+
+void Channel::read_rest() {
+  // Not the buffer of read(), which may be on its way through this.
+  std::vector<char> buffer(kReadAtOnce);
+  for (int reads = 0; reads < kMostOfRest && socket_.is_open(); ++reads) {
+    const ssize_t got =
+        ::recv(socket_.native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (got <= 0 || !take({buffer.data(), static_cast<std::size_t>(got)})) return;
   }
-  if (lines_.too_long()) return fail("a line that is too long");
-  wait_readable();
+}
+
+/// False if that was the end of the channel.
+bool Channel::take(std::string_view bytes) {
+  lines_.add(bytes);
+  while (const auto line = lines_.next()) {
+    if (line->size() > lines_.longest()) {
+      fail("a line that is too long");
+      return false;
+    }
+    events_.line(*line);
+    if (!socket_.is_open()) return false;
+  }
+  if (lines_.too_long()) fail("a line that is too long");
+  return socket_.is_open() && !lines_.too_long();
 }
 
 void Channel::write() {

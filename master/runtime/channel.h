@@ -45,6 +45,9 @@ class Channel : public std::enable_shared_from_this<Channel> {
   /// was not queued.
   [[nodiscard]] bool post(std::shared_ptr<const std::string> message);
 
+  /// The peer has ended: what it said last is read now, 1 MiB of it at most.
+  void read_rest();
+
   /// Closes our direction once all that was queued is sent.
   void end();
 
@@ -65,6 +68,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
   void wait_readable();
   void wait_writable();
   void read();
+  [[nodiscard]] bool take(std::string_view bytes);
   void write();
   [[nodiscard]] Wrote write_lines();
   [[nodiscard]] Wrote write_messages(std::size_t most);

@@ -9,7 +9,6 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -25,25 +24,8 @@ namespace clusterd::runtime {
 /// connections in hand, ask the workers to be woken and look again.
 class Dispatcher {
  public:
-  struct Options {
-    std::uint32_t window = 16;
-    Duration stall_timeout{};           ///< 0 = never
-    std::uint32_t max_connections = 0;  ///< open ones a worker may hold; 0 = no limit
-  };
-  struct Events {
-    /// It lied on its page or flooded its eventfd.
-    std::function<void(ChildId, std::string)> broke_protocol;
-    /// It left a connection untaken for stall_timeout; `count` connections go to others.
-    std::function<void(ChildId, std::uint32_t count)> stalled;
-    /// Accepting fails for want of a resource, and pauses.
-    std::function<void(const Error&)> accept_failed;
-    /// Nobody was ready to serve them for queue_timeout: `count` connections were reset.
-    std::function<void(core::ListenerIndex, std::uint64_t count)> expired;
-  };
-
-  [[nodiscard]] static Options options_of(const config::Worker& worker) {
-    return {worker.max_pending, worker.stall_timeout, worker.max_connections};
-  }
+  using Options = DispatcherOptions;
+  using Events = DispatcherEvents;
 
   Dispatcher(boost::asio::io_context& io, Options options, Events events);
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/clock.h"
+#include "common/error.h"
 #include "common/ids.h"
 #include "config/settings.h"
 #include "master/core/balancer.h"
@@ -8,11 +9,34 @@
 #include "master/os/listener.h"
 #include "master/runtime/offer_lane.h"
 
+#include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
-/// What the dispatcher keeps books on.
+/// What the dispatcher is told and tells, and what it keeps books on.
 namespace clusterd::runtime {
+
+struct DispatcherOptions {
+  std::uint32_t window = 16;
+  Duration stall_timeout{};           ///< 0 = never
+  std::uint32_t max_connections = 0;  ///< open ones a worker may hold; 0 = no limit
+
+  [[nodiscard]] static DispatcherOptions of(const config::Worker& worker) {
+    return {worker.max_pending, worker.stall_timeout, worker.max_connections};
+  }
+};
+
+struct DispatcherEvents {
+  /// It lied on its page or flooded its eventfd.
+  std::function<void(ChildId, std::string)> broke_protocol;
+  /// It left a connection untaken for stall_timeout; `count` connections go to others.
+  std::function<void(ChildId, std::uint32_t count)> stalled;
+  /// Accepting fails for want of a resource, and pauses.
+  std::function<void(const Error&)> accept_failed;
+  /// Nobody was ready to serve them for queue_timeout: `count` connections were reset.
+  std::function<void(core::ListenerIndex, std::uint64_t count)> expired;
+};
 
 /// A listener that connections are accepted from.
 struct DispatcherSource {

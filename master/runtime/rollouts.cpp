@@ -178,7 +178,7 @@ void Rollouts::committed() {
     needs_.dispatcher.suspend_listener(index);
   }
   const config::Settings& settings = needs_.generations.settings(active_->generation);
-  needs_.dispatcher.set_options(Dispatcher::options_of(settings.worker));
+  needs_.dispatcher.set_options(DispatcherOptions::of(settings.worker));
 }
 
 void Rollouts::ended(const core::RolloutEnded& ended) {
@@ -196,7 +196,7 @@ void Rollouts::ended(const core::RolloutEnded& ended) {
   }
   for (const core::ListenerIndex index : over.suspended) needs_.dispatcher.resume_listener(index);
   needs_.dispatcher.set_options(
-      Dispatcher::options_of(needs_.generations.settings(in_force_).worker));
+      DispatcherOptions::of(needs_.generations.settings(in_force_).worker));
   const std::string words = ended.exited ? ended.last_words : needs_.last_words(ended.child);
   JsonWriter json;
   json.begin_object()

@@ -34,7 +34,7 @@ Supervisor::Supervisor(const config::Settings& settings, std::vector<std::string
       timers_(io_, [this](core::TimerId id) { handle(core::TimerFired{id}); }),
       signals_(io_, SIGTERM, SIGINT, SIGQUIT),
       log_timer_(io_),
-      dispatcher_(io_, Dispatcher::options_of(settings.worker), dispatcher_events()),
+      dispatcher_(io_, DispatcherOptions::of(settings.worker), dispatcher_events()),
       rollouts_({.cluster = cluster_,
                  .generations = generations_,
                  .dispatcher = dispatcher_,
@@ -58,17 +58,17 @@ Supervisor::Supervisor(const config::Settings& settings, std::vector<std::string
                {"status", "stop", "recycle", "kill"}) {}
 
 Dispatcher::Events Supervisor::dispatcher_events() {
-  return {.broke_protocol =
-              [this](ChildId id, std::string how) {
-                happened(id, core::BrokeProtocol{std::move(how)});
-              },
-          .stalled = [this](ChildId id, std::uint32_t count) { on_stall(id, count); },
-          .accept_failed = [](const Error& error) { log::error(error.message()); },
-          .expired =
-              [this](core::ListenerIndex index, std::uint64_t count) {
-                log::warn(std::to_string(count) + " connections to " + name_of(index) +
-                          " were reset: nobody was ready within queue_timeout");
-              }};
+  return {
+      .broke_protocol = [this](
+                            ChildId id,
+                            std::string how) { happened(id, core::BrokeProtocol{std::move(how)}); },
+      .stalled = [this](ChildId id, std::uint32_t count) { on_stall(id, count); },
+      .accept_failed = [](const Error& error) { log::error(error.message()); },
+      .expired =
+          [this](core::ListenerIndex index, std::uint64_t count) {
+            log::warn(std::to_string(count) + " connections to " + generations_.listen(index).name +
+                      " were reset: nobody was ready within queue_timeout");
+          }};
 }
 
 core::Outcome Supervisor::run() {
@@ -100,7 +100,9 @@ void Supervisor::handle(core::Event event) {
     events_.pop_front();
     const core::Actions actions = cluster_.step(Clock::now(), next);
     record_stop(next);
-    for (const core::Action& action : actions) perform(action);
+    for (const core::Action& action : actions) {
+      std::visit([this](const auto& what) { carry_out(what); }, action);
+    }
   }
   handling_ = false;
   answer_scaling();
@@ -109,10 +111,6 @@ void Supervisor::handle(core::Event event) {
 
 void Supervisor::happened(ChildId child, core::ChildEvent event) {
   handle(core::ChildHappened{child, std::move(event)});
-}
-
-void Supervisor::perform(const core::Action& action) {
-  std::visit([this](const auto& what) { carry_out(what); }, action);
 }
 
 void Supervisor::carry_out(const core::Spawn& spawn) {
@@ -159,10 +157,6 @@ void Supervisor::carry_out(const core::Spawn& spawn) {
 const config::Settings& Supervisor::settings_of(ChildId id) const {
   if (id.role == Role::agent) return settings();
   return generations_.settings(cluster_.children().at(id).generation);
-}
-
-std::string Supervisor::name_of(core::ListenerIndex index) const {
-  return generations_.listen(index).name;
 }
 
 void Supervisor::carry_out(const core::EnterRotation& action) {
@@ -223,7 +217,8 @@ void Supervisor::carry_out(const core::StopAccepting&) {
 
 void Supervisor::carry_out(const core::AnnounceReady&) {
   for (const core::ListenerIndex index : generations_.indices()) {
-    log::info("serving " + name_of(index) + " on " + generations_.listener(index)->text());
+    log::info("serving " + generations_.listen(index).name + " on " +
+              generations_.listener(index)->text());
   }
   messenger_.cluster_is_ready();
 }
@@ -252,6 +247,9 @@ void Supervisor::on_exit(ChildId id) {
   // The pidfd is closed. What is opened from here on may get its number, and must not be what is
   // taken out of the loop when the child is forgotten.
   found->second->exit.release();
+  // Which of the two is noticed first, its last lines or its end, is chance.
+  const std::shared_ptr<Channel> channel = found->second->channel;
+  channel->read_rest();
   happened(id, core::ProcessExited{to_status(*end), found->second->output.finish()});
 }
 

@@ -62,7 +62,6 @@ class Supervisor {
 
   void handle(core::Event event);
   void happened(ChildId child, core::ChildEvent event);
-  void perform(const core::Action& action);
 
   void carry_out(const core::Spawn& spawn);
   void carry_out(const core::EnterRotation& action);
@@ -84,7 +83,6 @@ class Supervisor {
   [[nodiscard]] const config::Settings& settings() const {
     return generations_.settings(rollouts_.in_force());
   }
-  [[nodiscard]] std::string name_of(core::ListenerIndex index) const;
   [[nodiscard]] Dispatcher::Events dispatcher_events();
 
   // supervisor_care.cpp: who is hung, who is to be recycled, what is heard by NOTIFY_SOCKET.

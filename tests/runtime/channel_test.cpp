@@ -151,6 +151,18 @@ TEST_CASE("the peer's end is told once, after all that it said") {
   CHECK(talk.broken.empty());
 }
 
+TEST_CASE("what a peer said last is there before the loop turns, if it is asked for") {
+  Talk talk;
+  talk.say("one\ntwo\nthr");
+  talk.peer.reset();
+  talk.channel->read_rest();
+  CHECK(talk.lines == Lines{"one", "two"});
+  CHECK(talk.ended == 0);
+  talk.settle();
+  CHECK(talk.lines == Lines{"one", "two"});
+  CHECK(talk.ended == 1);
+}
+
 TEST_CASE("a line that never ends breaks the channel, and no sooner than it is too long") {
   Talk talk;
   talk.say("good\n" + std::string(kLongest, 'x'));

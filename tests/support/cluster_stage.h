@@ -2,153 +2,56 @@
 
 #include "master/core/cluster.h"
 
-#include <doctest/doctest.h>
-
 #include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
-#include <utility>
-#include <variant>
 #include <vector>
 
 namespace clusterd::testing {
 
-using namespace core;
-using namespace std::chrono_literals;
-
-inline Plan plan_for(std::uint32_t workers) {
-  Plan plan;
-  plan.workers = workers;
-  plan.worker = {10s, 5s, 3s};
-  plan.agent = {10s, 2s, 2s};
-  plan.backoff_first = 100ms;
-  plan.backoff_max = 800ms;
-  return plan;
-}
-
-/// An action in words; nothing for notes and timers.
-struct ActionInWords {
-  std::string operator()(const Spawn& spawn) const {
-    std::string child = "spawn " + to_string(spawn.child);
-    if (spawn.child.role == Role::agent) return child;
-    return child + " in slot " + std::to_string(number_of(spawn.slot));
-  }
-  std::string operator()(const EnterRotation& enter) const {
-    return to_string(enter.child) + " in";
-  }
-  std::string operator()(const LeaveRotation& leave) const {
-    return to_string(leave.child) + " out";
-  }
-  std::string operator()(const SignalChild& send) const {
-    if (send.signal == Signal::abort) return "ABRT " + to_string(send.child);
-    return (send.signal == Signal::kill ? "KILL " : "TERM ") + to_string(send.child);
-  }
-  std::string operator()(const Forget& forget) const { return "forget " + to_string(forget.child); }
-  std::string operator()(const StopAccepting&) const { return "stop accepting"; }
-  std::string operator()(const AnnounceReady&) const { return "announce"; }
-  std::string operator()(const Finish& finish) const {
-    if (finish.outcome.kind == Outcome::Kind::gave_up) return "finish: gave up";
-    return finish.outcome.kind == Outcome::Kind::stopped ? "finish" : "finish: never started";
-  }
-  std::string operator()(const RolloutCommitted&) const { return "commit"; }
-  std::string operator()(const RolloutEnded& ended) const {
-    return ended.done ? "rolled out" : "rollout failed: " + ended.why;
-  }
-  std::string operator()(const SetTimer&) const { return ""; }
-  std::string operator()(const Note&) const { return ""; }
-};
+[[nodiscard]] core::Plan plan_for(std::uint32_t workers);
 
 /// A cluster under virtual time, told what happens and telling in words what it does about it.
 class Stage {
  public:
   explicit Stage(std::uint32_t workers) : Stage(plan_for(workers)) {}
-  explicit Stage(const Plan& plan) : cluster_(plan) {}
+  explicit Stage(const core::Plan& plan) : cluster_(plan) {}
 
-  std::string tell(const Event& event) {
-    notes_.clear();
-    std::string text;
-    for (const Action& action : cluster_.step(now_, event)) {
-      if (const auto* timer = std::get_if<SetTimer>(&action)) timers_.emplace(timer->at, timer->id);
-      if (const auto* finish = std::get_if<Finish>(&action)) outcome_ = finish->outcome;
-      if (const auto* note = std::get_if<Note>(&action)) notes_.push_back(*note);
-      add_words(text, std::visit(ActionInWords{}, action));
-    }
-    return text;
-  }
+  /// The actions in words; nothing for notes and timers.
+  std::string tell(const core::Event& event);
 
-  std::string hello(ChildId child) { return tell(ChildHappened{child, SaidHello{}}); }
-  std::string ready(ChildId child) { return tell(ChildHappened{child, SaidReady{}}); }
-  std::string hang_up(ChildId child) { return tell(ChildHappened{child, ChannelEnded{}}); }
-  std::string die(ChildId child) {
-    return tell(ChildHappened{child, ProcessExited{{ExitStatus::Kind::exited, 1, false, {}}}});
-  }
-
-  std::string suicide(ChildId child) {
-    return tell(ChildHappened{child, SaidSuicide{"it says so"}});
-  }
-  std::string hang(ChildId child) { return tell(ChildHappened{child, Hung{"its loop stands"}}); }
-
-  std::string bring_up(ChildId child) {
-    std::string text = hello(child);
-    add_words(text, ready(child));
-    return text;
-  }
+  std::string hello(ChildId child);
+  std::string ready(ChildId child);
+  std::string hang_up(ChildId child);
+  std::string die(ChildId child);
+  std::string suicide(ChildId child);
+  std::string hang(ChildId child);
+  std::string bring_up(ChildId child);
 
   /// Time goes on, and each timer that comes due fires.
-  std::string wait(Duration duration) {
-    const TimePoint end = now_ + duration;
-    std::string text;
-    while (!timers_.empty() && timers_.begin()->first <= end) {
-      now_ = timers_.begin()->first;
-      const TimerId id = timers_.begin()->second;
-      timers_.erase(timers_.begin());
-      add_words(text, tell(TimerFired{id}));
-    }
-    now_ = end;
-    return text;
-  }
+  std::string wait(Duration duration);
 
-  [[nodiscard]] const Cluster& cluster() const { return cluster_; }
+  [[nodiscard]] const core::Cluster& cluster() const { return cluster_; }
   /// Set once it finished.
-  [[nodiscard]] const std::optional<Outcome>& outcome() const { return outcome_; }
+  [[nodiscard]] const std::optional<core::Outcome>& outcome() const { return outcome_; }
   /// Of the last event.
-  [[nodiscard]] Note note(Note::Kind kind) const {
-    for (const Note& note : notes_) {
-      if (note.kind == kind) return note;
-    }
-    FAIL("no such note");
-    return {};
-  }
+  [[nodiscard]] core::Note note(core::Note::Kind kind) const;
 
  private:
-  static void add_words(std::string& text, const std::string& words) {
-    if (!text.empty() && !words.empty()) text += "; ";
-    text += words;
-  }
-
-  Cluster cluster_;
-  TimePoint now_{1h};
-  std::multimap<TimePoint, TimerId> timers_;
-  std::optional<Outcome> outcome_;
-  std::vector<Note> notes_;
+  core::Cluster cluster_;
+  TimePoint now_{std::chrono::hours(1)};
+  std::multimap<TimePoint, core::TimerId> timers_;
+  std::optional<core::Outcome> outcome_;
+  std::vector<core::Note> notes_;
 };
 
-inline ChildId agent(std::uint32_t number) { return {Role::agent, number}; }
-inline ChildId worker(std::uint32_t number) { return {Role::worker, number}; }
+[[nodiscard]] ChildId agent(std::uint32_t number);
+[[nodiscard]] ChildId worker(std::uint32_t number);
 
 /// Its workers are 1 to `workers`, in the slots from 0 on.
-inline Stage running(const Plan& plan) {
-  Stage stage(plan);
-  const std::uint32_t workers = plan.workers;
-  (void)stage.tell(Start{});
-  (void)stage.bring_up(agent(1));
-  for (std::uint32_t number = 1; number <= workers; ++number) (void)stage.bring_up(worker(number));
-  REQUIRE(stage.cluster().state() == ClusterState::running);
-  return stage;
-}
-
-inline Stage running(std::uint32_t workers) { return running(plan_for(workers)); }
+[[nodiscard]] Stage running(const core::Plan& plan);
+[[nodiscard]] Stage running(std::uint32_t workers);
 
 }  // namespace clusterd::testing

@@ -14,6 +14,7 @@ namespace clusterd::core {
 
 static doctest::String toString(ClusterState state) { return to_string(state); }
 
+using namespace std::chrono_literals;
 using namespace testing;
 
 TEST_CASE("the agent starts first, then all workers, and when all are ready it is said once") {

@@ -7,6 +7,7 @@
 
 namespace clusterd::core {
 
+using namespace std::chrono_literals;
 using namespace testing;
 
 TEST_CASE("a worker that says suicide is replaced when it says so, once, and drains meanwhile") {

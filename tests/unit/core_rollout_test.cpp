@@ -7,6 +7,7 @@
 
 namespace clusterd::core {
 
+using namespace std::chrono_literals;
 using namespace testing;
 
 namespace {
