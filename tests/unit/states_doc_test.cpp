@@ -18,6 +18,7 @@ struct Machine {
   StateTable (*table)();
 };
 constexpr Machine kMachines[] = {{"cluster", cluster_states},
+                                 {"rollout", rollout_states},
                                  {"slot", slot_states},
                                  {"child", child_states},
                                  {"ledger", ledger_states},
