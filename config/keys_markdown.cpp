@@ -29,9 +29,10 @@ constexpr std::string_view kEnd = R"(
 - `worker.recycle`: of several limits the first that a worker reaches counts. Its replacement is
   ready before it is asked to leave. `jitter` keeps workers that started together from leaving
   together.
-- `restart`: deaths count whenever they happen, also before a worker was ready. When `limit` of
-  them fall within `window` clusterd gives up: empty slots stay empty but for one worker that is
-  tried each `giveup_retry`, and when that one is ready the pool fills up again.
+- `restart`: deaths that nobody asked for count whenever they happen, also before a worker was
+  ready, and so do suicides and hangs. When `limit` of them fall within `window` clusterd gives up:
+  healthy workers stay, empty slots stay empty but for one worker that is tried each
+  `giveup_retry`, and when that one is ready the pool fills up again.
 - `reload`: workers are replaced in steps. `surge` new ones start beside the old, which leave when
   the new ones are ready; with `surge = 0`, `max_unavailable` old ones leave first. Not both are 0.
   A new worker that dies before it is ready, or within `settle` after, fails the reload, and the old

@@ -97,6 +97,13 @@ Result<Generations::Index> Generations::open(const config::Listen& listen, const
   return static_cast<Index>(free - open_.begin());
 }
 
+void Generations::restore(Generation generation) const {
+  for (const Index index : listeners(generation)) {
+    // It worked when it was opened; who cannot be given a file any more keeps it as it is.
+    (void)share_listener(open_[index]->listener, open_[index]->listen);
+  }
+}
+
 std::vector<Generations::Index> Generations::removed(Generation before, Generation after) const {
   std::vector<Index> removed;
   for (const Index index : listeners(before)) {

@@ -143,6 +143,7 @@ void Rollouts::begin(Kind kind, std::vector<Reply> replies) {
   }
   const std::vector<std::string> changes = config::changes(now(), settings);
   if (auto opened = open(next, settings); !opened) {
+    needs_.generations.restore(in_force_);
     const std::string why = opened.error().message();
     log::error("not reloaded: " + why);
     for (const Reply& reply : replies) reply.refuse(why);
@@ -194,7 +195,10 @@ void Rollouts::ended(const core::RolloutEnded& ended) {
                 over.changes));
     return;
   }
-  for (const core::ListenerIndex index : over.suspended) needs_.dispatcher.resume_listener(index);
+  if (needs_.cluster.state() == core::ClusterState::running) {  // else all listeners close
+    for (const core::ListenerIndex index : over.suspended) needs_.dispatcher.resume_listener(index);
+    needs_.generations.restore(in_force_);
+  }
   needs_.dispatcher.set_options(
       DispatcherOptions::of(needs_.generations.settings(in_force_).worker));
   const std::string words = ended.exited ? ended.last_words : needs_.last_words(ended.child);

@@ -34,6 +34,11 @@ std::size_t width(const std::string& text) {
 
 }  // namespace
 
+void StateTable::add(const StateTable& other) {
+  states.insert(other.states.begin(), other.states.end());
+  for (const auto& [from, to] : other.edges) edges[from].insert(to.begin(), to.end());
+}
+
 std::set<std::string> StateTable::ways() const {
   std::set<std::string> all;
   for (const auto& [from, edges_from] : edges) {

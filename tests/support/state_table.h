@@ -41,6 +41,9 @@ struct StateTable {
   std::set<StateName> states;
   std::map<std::pair<StateName, std::string>, std::set<Edge>> edges;
 
+  /// What was seen of the same machine in other surroundings.
+  void add(const StateTable& other);
+
   /// "FROM -> TO: EVENT" of each edge that leads to another state.
   [[nodiscard]] std::set<std::string> ways() const;
   /// Where each event leads from each state.

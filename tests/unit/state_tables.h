@@ -8,6 +8,7 @@
 namespace clusterd::core {
 
 [[nodiscard]] testing::StateTable cluster_states();
+[[nodiscard]] testing::StateTable rollout_states();
 [[nodiscard]] testing::StateTable slot_states();
 [[nodiscard]] testing::StateTable child_states();
 [[nodiscard]] testing::StateTable ledger_states();

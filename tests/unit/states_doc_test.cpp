@@ -17,11 +17,9 @@ struct Machine {
   const char* name;
   StateTable (*table)();
 };
-constexpr Machine kMachines[] = {{"cluster", cluster_states},
-                                 {"slot", slot_states},
-                                 {"child", child_states},
-                                 {"ledger", ledger_states},
-                                 {"seat", seat_states}};
+constexpr Machine kMachines[] = {{"cluster", cluster_states}, {"rollout", rollout_states},
+                                 {"slot", slot_states},       {"child", child_states},
+                                 {"ledger", ledger_states},   {"seat", seat_states}};
 
 std::filesystem::path docs() { return std::filesystem::path(CLUSTERD_SOURCE_DIR) / "docs"; }
 
