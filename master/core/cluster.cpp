@@ -152,7 +152,8 @@ ChildId Cluster::fork(Step& step, Role role, SlotId slot, Generation generation)
   const bool agent = role == Role::agent;
   const ChildId id = next_child(role);
   ++(agent ? next_agent_ : next_worker_);
-  if (!agent) ++records_[number_of(slot)].starts;
+  // One that may never take over is no restart.
+  if (!agent && slot_of(role, slot).challenger() != id) ++records_[number_of(slot)].starts;
   const Plan& plan = rollout_ && generation == rollout_->from ? rollout_->before : plan_;
   Child child{ChildFsm(agent ? plan.agent : plan.worker), slot, generation, step.now, {}, {}, {}};
   const ChildActions actions = child.fsm.start(step.now, fresh_timer());

@@ -83,6 +83,10 @@ void Cluster::departs(Step& step, ChildId id, const Departs& departs) {
 void Cluster::replace_dead(Step& step, ChildId id, SlotId slot, const SlotOrder& order,
                            const std::string& why) {
   if (state_ == ClusterState::stopping) return obey(step, id.role, slot, order);
+  // Its challenger has its place already.
+  if (id.role == Role::worker && slot_of(id.role, slot).incumbent()) {
+    ++records_[number_of(slot)].starts;
+  }
   Pool& pool = pool_of(id.role);
   const bool too_many = pool.limiter.death(step.now);
   if (state_ == ClusterState::starting) {

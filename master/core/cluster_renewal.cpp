@@ -112,6 +112,7 @@ void Cluster::replace_before_ready(Step& step, SlotId slot) {
 
 void Cluster::promote(Step& step, SlotId slot) {
   const ChildId before = slot_of(Role::worker, slot).promote();
+  ++records_[number_of(slot)].starts;
   ask_to_leave(step, before, why_replaced(before));
 }
 

@@ -40,6 +40,7 @@ TEST_CASE("a new generation takes over slot by slot, and the first has to prove 
   CHECK(stage.die(worker(2)) == "forget worker 2");
   CHECK(generation_in(stage, 0) == Generation{2});
   CHECK(generation_in(stage, 1) == Generation{2});
+  CHECK(stage.cluster().restarts(SlotId{1}) == 1);
   CHECK(stage.wait(1h) == "");
 }
 
@@ -77,6 +78,7 @@ TEST_CASE("a new worker that fails its trial leaves the old ones as they are") {
   CHECK(stage.cluster().generation() == Generation{1});
   CHECK(stage.cluster().ready() == 2);
   CHECK(stage.wait(1h) == "");
+  CHECK(stage.cluster().restarts(SlotId{0}) == 0);
   // Its number is not used again.
   (void)stage.tell(RolloutRequested{settling(2)});
   CHECK(stage.cluster().generation() == Generation{3});
