@@ -51,10 +51,7 @@ class Cluster {
   /// Workers that are ready, those that are about to be replaced too.
   [[nodiscard]] std::uint32_t ready() const;
   /// Starts beyond the first of each slot.
-  [[nodiscard]] std::uint32_t restarts(SlotId slot) const {
-    const std::uint32_t starts = records_[number_of(slot)].starts;
-    return starts == 0 ? 0 : starts - 1;
-  }
+  [[nodiscard]] std::uint32_t restarts(SlotId slot) const;
   [[nodiscard]] std::uint32_t agent_restarts() const {
     return next_agent_ < 2 ? 0 : next_agent_ - 2;
   }
@@ -101,13 +98,13 @@ class Cluster {
   void gone(Step& step, ChildId id, const ChildGone& gone);
   void left_slot(Step& step, ChildId id, const Child& child, const ChildGone& gone);
   void departs(Step& step, ChildId id, const Departs& departs);
-  void replace_dead(Step& step, ChildId id, SlotId slot, const SlotOrder& order,
-                    const std::string& why);
+  void replace_dead(Step& step, const SlotOrder& order, Note death);
   void challenger_died(Step& step, SlotId slot);
-  void give_up(Step& step, ChildId id, SlotId slot, const std::string& why);
+  void give_up(Step& step, Note death);
   void probe_later(Step& step, Role role);
   void probe(Step& step, Role role);
   void recover(Step& step, ChildId by);
+  void forget_giveup(Step& step);
 
   // cluster_renewal.cpp
   void renew(Step& step);
