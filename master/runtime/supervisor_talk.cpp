@@ -103,9 +103,17 @@ bool Supervisor::answer(const std::string& verb, const CheckedJson& request, con
 }
 
 std::string Supervisor::status() const {
-  StatusSource source{settings(), cluster_,    dispatcher_, generations_,
-                      {},         started_at_, Clock::now()};
-  for (const auto& [id, child] : children_) source.pids[id] = child->process.pid();
+  StatusSource source{.settings = settings(),
+                      .cluster = cluster_,
+                      .dispatcher = dispatcher_,
+                      .generations = generations_,
+                      .in_force = rollouts_.in_force(),
+                      .started_at = started_at_,
+                      .now = Clock::now()};
+  for (const auto& [id, child] : children_) {
+    source.pids[id] = child->process.pid();
+    source.words[id] = notifications_.status(id);
+  }
   return status_report(source);
 }
 
