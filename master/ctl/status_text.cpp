@@ -54,10 +54,15 @@ std::string painted(std::string_view state, bool colour) {
 }
 
 std::string text_of(double seconds) {
-  if (seconds >= 60) return age(seconds);
+  if (seconds >= 120) return age(seconds);
   char text[32];
   std::snprintf(text, sizeof text, seconds < 10 ? "%.1f s" : "%.0f s", seconds);
   return text;
+}
+
+/// "1 death", "2 deaths"
+std::string counted(const value& number, const std::string& what) {
+  return cell(number) + " " + what + (number == 1 ? "" : "s");
 }
 
 /// What another program wrote, fit to be shown.
@@ -83,8 +88,8 @@ std::string restarts(const object& status, bool colour) {
   const object& counts = status.at("restarts").as_object();
   if (counts.at("total") == 0 && counts.at("in_window") == 0) return "";
   const value* window = counts.if_contains("window_s");
-  std::string text = cell(counts.at("total")) + " restarts; " + cell(counts.at("in_window")) +
-                     " deaths in the last " +
+  std::string text = counted(counts.at("total"), "restart") + "; " +
+                     counted(counts.at("in_window"), "death") + " in the last " +
                      (window == nullptr ? "window" : text_of(window->to_number<double>())) + ", " +
                      cell(counts.at("limit")) + " are too many";
   if (counts.at("given_up") == true) text += ": " + painted("given up", colour);
@@ -208,7 +213,7 @@ std::string drain(const value& worker) {
   } else if (connections == "0") {
     text += " is about to leave";
   } else {
-    text += " waits for " + connections + (connections == "1" ? " connection" : " connections");
+    text += " waits for " + counted(what->at("connections"), "connection");
   }
   text += "; " + (then == nullptr ? "TERM" : cell(*then)) + " in " +
           text_of(what->at("deadline_s").to_number<double>());

@@ -22,10 +22,10 @@ std::string seat(const core::Note& note) {
 
 std::string since(const std::string& why) { return why.empty() ? "" : ", since " + why; }
 
-/// Whose fault it was: ", since worker 4 (slot 1, pid 4711) exited with code 1"
-std::string fault(const core::Note& note, pid_t pid) {
+/// Whose fault it was: ", since worker 4 exited with code 1"
+std::string fault(const core::Note& note) {
   if (note.child.number == 0 || !note.exited) return since(note.why);
-  return ", since " + who(note, pid) + " " + describe(note.status, note.why);
+  return ", since " + to_string(note.child) + " " + describe(note.status, note.why);
 }
 
 std::string generation(const core::Note& note) {
@@ -67,7 +67,7 @@ void write_note(const core::Note& note, pid_t pid) {
       log::error(who(note, pid) + " hangs: " + note.why);
       break;
     case Kind::giveup:
-      log::error("giving up on " + seat(note) + fault(note, pid) +
+      log::error("giving up on " + seat(note) + fault(note) +
                  ": too many deaths; one more start is tried in " + describe(note.time));
       break;
     case Kind::recover:
@@ -78,7 +78,7 @@ void write_note(const core::Note& note, pid_t pid) {
       if (note.planned) {
         log::info(generation(note) + " is in place, after " + describe(note.time));
       } else {
-        log::error(generation(note) + " failed after " + describe(note.time) + fault(note, pid));
+        log::error(generation(note) + " failed after " + describe(note.time) + fault(note));
       }
       break;
     case Kind::scale:

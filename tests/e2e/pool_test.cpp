@@ -137,7 +137,7 @@ TEST_CASE("scale gives up with 75 when the pool has given up, and status says wh
   const std::string text = cluster.verb({"status"}).out;
   CAPTURE(text);
   CHECK(contains(text, "test: degraded, 2 of 3 workers ready"));
-  CHECK(contains(text, "3 deaths in the last 1m 0s, 3 are too many: given up\n"));
+  CHECK(contains(text, "3 deaths in the last 60 s, 3 are too many: given up\n"));
   CHECK(contains(text, "slot 2 is given up, next start in "));
   CHECK(contains(text,
                  "; last worker: exited with code 9\n"
