@@ -235,7 +235,7 @@ TEST_CASE("after any scale, kill, recycle and reload the slots are exactly 0 to 
                            "}\n[reload]\nsettle = \"50ms\"\n"});
   const std::size_t fds_before = count_fds(cluster.master().pid());
   Restless pool(cluster, seed);
-  constexpr int kSteps = kSanitized ? 40 : 400;
+  constexpr int kSteps = kSanitized ? 40 : 300;
   for (int step = 1; step <= kSteps; ++step) {
     pool.step();
     if (step % 20 == 0) pool.check_quiet();
