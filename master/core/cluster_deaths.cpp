@@ -55,8 +55,17 @@ void Cluster::left_slot(Step& step, ChildId id, const Child& child, const ChildG
   } else if (slot.incumbent() == id && gone.planned) {
     obey(step, id.role, child.slot, slot.vacated_as_planned());
   } else if (slot.incumbent() == id) {
-    replace_dead(step, id, child.slot, slot.vacated(step.now, ready_for, fresh_timer(), spread()),
-                 child.why);
+    replace_dead(step, slot.vacated(step.now, ready_for, fresh_timer(), spread()),
+                 {Note::Kind::giveup,
+                  id,
+                  child.slot,
+                  gone.status,
+                  false,
+                  {},
+                  child.why,
+                  gone.last_words,
+                  child.generation,
+                  true});
   }
 }
 
@@ -76,12 +85,14 @@ void Cluster::departs(Step& step, ChildId id, const Departs& departs) {
   const SlotOrder order = child.fsm.was_ready()
                               ? slot.vacated_as_planned()
                               : slot.vacated(step.now, {}, fresh_timer(), spread());
-  replace_dead(step, id, child.slot, order, child.because);
+  replace_dead(step, order, note_of(Note::Kind::giveup, id, child.because));
 }
 
 /// Counts a death, or what comes to the same, and fills the slot unless there were too many.
-void Cluster::replace_dead(Step& step, ChildId id, SlotId slot, const SlotOrder& order,
-                           const std::string& why) {
+/// `death` is what is told in that case.
+void Cluster::replace_dead(Step& step, const SlotOrder& order, Note death) {
+  const ChildId id = death.child;
+  const SlotId slot = death.slot;
   if (state_ == ClusterState::stopping) return obey(step, id.role, slot, order);
   // Its challenger has its place already.
   if (id.role == Role::worker && slot_of(id.role, slot).incumbent()) {
@@ -96,10 +107,10 @@ void Cluster::replace_dead(Step& step, ChildId id, SlotId slot, const SlotOrder&
                          to_string(id) + " ended before the cluster was ready: " +
                              (too_many ? std::to_string(pool.limiter.limit()) + " deaths"
                                        : std::to_string(deaths) + " deaths in a row in its slot") +
-                             (why.empty() ? "" : ", the last since " + why)});
+                             (death.why.empty() ? "" : ", the last since " + death.why)});
     }
   } else if (too_many || pool.gave_up) {
-    return give_up(step, id, slot, why);
+    return give_up(step, std::move(death));
   }
   obey(step, id.role, slot, order);
 }
@@ -115,21 +126,22 @@ void Cluster::challenger_died(Step& step, SlotId slot) {
 
 /// The slots of healthy children stay as they are; the others stay empty, but for a probe now and
 /// then.
-void Cluster::give_up(Step& step, ChildId id, SlotId slot, const std::string& why) {
+void Cluster::give_up(Step& step, Note death) {
+  const ChildId id = death.child;
   Pool& pool = pool_of(id.role);
   if (pool.probe == id) pool.probe.reset();
-  slot_of(id.role, slot).give_up();
+  slot_of(id.role, death.slot).give_up();
   for (const SlotId other : slots_of(id.role)) {
     SlotFsm& fsm = slot_of(id.role, other);
     if (fsm.state() == SlotState::backing_off) fsm.give_up();
   }
   if (!std::exchange(pool.gave_up, true)) {
-    Note note{Note::Kind::giveup, id, slot, {}, false, plan_.giveup_retry, why};
-    step.note(std::move(note));
+    death.time = plan_.giveup_retry;
+    step.note(death);
     if (plan_.exit_on_giveup) {
-      return stop(
-          step, {Outcome::Kind::gave_up, std::to_string(pool.limiter.limit()) +
-                                             " deaths, the last of " + to_string(id) + since(why)});
+      return stop(step, {Outcome::Kind::gave_up, std::to_string(pool.limiter.limit()) +
+                                                     " deaths, the last of " + to_string(id) +
+                                                     since(death.why)});
     }
   }
   probe_later(step, id.role);
@@ -139,7 +151,8 @@ void Cluster::probe_later(Step& step, Role role) {
   Pool& pool = pool_of(role);
   if (!pool.gave_up || pool.timer != TimerId{}) return;
   pool.timer = fresh_timer();
-  step.actions.emplace_back(SetTimer{pool.timer, step.now + plan_.giveup_retry});
+  pool.probe_at = step.now + plan_.giveup_retry;
+  step.actions.emplace_back(SetTimer{pool.timer, pool.probe_at});
 }
 
 /// One child is tried. If it becomes ready, what they died of is over.
@@ -154,7 +167,17 @@ void Cluster::probe(Step& step, Role role) {
     pool.probe = fsm.incumbent();
     return;
   }
-  pool.gave_up = false;  // a reload or a scale has seen to them
+  if (role == Role::worker) forget_giveup(step);
+}
+
+/// A reload or a scale has seen to the slots that were given up.
+void Cluster::forget_giveup(Step& step) {
+  const bool any = std::any_of(slots_.begin(), slots_.end(), [](const SlotFsm& slot) {
+    return slot.state() == SlotState::given_up;
+  });
+  if (any || workers_.probe || !std::exchange(workers_.gave_up, false)) return;
+  Note note{Note::Kind::recover, {Role::worker, 0}, {}, {}, false, {}, {}};
+  step.note(std::move(note));
 }
 
 void Cluster::recover(Step& step, ChildId by) {

@@ -82,13 +82,14 @@ struct Note {
   Kind kind{};
   ChildId child;
   SlotId slot{};         ///< for workers
-  ExitStatus status;     ///< gone
-  bool planned = false;  ///< gone
+  ExitStatus status;     ///< gone, giveup, reload
+  bool planned = false;  ///< gone; reload: it is done
   /// ready, all_ready: since start; gone: uptime; backing_off, giveup: the delay
   Duration time{};
   std::string why;  ///< drain, suicide, hang, giveup: the reason; gone: that of our last signal
-  std::string last_words = {};  ///< gone
+  std::string last_words = {};  ///< gone, giveup, reload: of who has died
   Generation generation{};      ///< of the child, or that a reload brought
+  bool exited = false;          ///< giveup, reload: `status` says how the child ended
 };
 
 // What is to be done, in this order.

@@ -33,6 +33,7 @@ struct Pool {
   RestartLimiter limiter;
   bool gave_up = false;               ///< the slots that the dead left stay empty, but for a probe
   TimerId timer{};                    ///< until the next probe
+  TimePoint probe_at = {};            ///< meaningful with a timer
   std::optional<ChildId> probe = {};  ///< the one child that is tried after giving up
 };
 

@@ -151,6 +151,7 @@ void Cluster::scale(Step& step, std::uint32_t workers) {
     const SlotId slot{static_cast<std::uint32_t>(slots_.size() - 1)};
     if (state_ == ClusterState::running) obey(step, Role::worker, slot, slots_.back().open());
   }
+  forget_giveup(step);
   if (state_ == ClusterState::starting) continue_start(step);
 }
 

@@ -90,7 +90,9 @@ void Cluster::report_rollout(Step& step, RolloutEnded ended) {
   ended.took = step.now - rollout_->began;
   Note note{Note::Kind::reload, ended.child, ended.slot, ended.status,
             ended.done,         ended.took,  ended.why};
+  note.last_words = ended.last_words;
   note.generation = rollout_->to;
+  note.exited = ended.exited;
   step.note(std::move(note));
   step.actions.emplace_back(std::move(ended));
 }

@@ -39,6 +39,9 @@ class Dispatcher {
                                           Duration queue_timeout = {});
   /// Takes what is in its kernel queue, for those that serve it, and lets nobody in any more.
   void suspend_listener(core::ListenerIndex index);
+  [[nodiscard]] bool is_suspended(core::ListenerIndex index) const {
+    return sources_[index].suspended;
+  }
   /// As if it had not been suspended.
   void resume_listener(core::ListenerIndex index);
   /// Nobody serves it any more. What still waits for it is closed.

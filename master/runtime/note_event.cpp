@@ -2,19 +2,52 @@
 
 #include "master/runtime/describe.h"
 
+#include <unistd.h>
+
 namespace clusterd::runtime {
 namespace {
 
 using Kind = core::Note::Kind;
 
-void add_end(Event& event, const core::Note& note) {
+/// Its exit code or signal, in numbers and in words.
+void add_status(Event& event, const core::Note& note) {
   using Status = core::ExitStatus::Kind;
   if (note.status.kind == Status::exited) event.code = note.status.value;
   if (note.status.kind == Status::signaled) event.signal = signal_name(note.status.value);
-  event.planned = note.planned;
-  event.uptime = note.time;
   event.reason = describe(note.status, note.why);
   event.last_words = note.last_words;
+}
+
+Event about_master(std::string name, Generation generation) {
+  return {.name = std::move(name), .role = "master", .pid = ::getpid(), .generation = generation};
+}
+
+Event gone(Event event, const core::Note& note) {
+  add_status(event, note);
+  event.planned = note.planned;
+  event.uptime = note.time;
+  return event;
+}
+
+/// What the last of them died of is why.
+Event giveup(Event event, const core::Note& note) {
+  event.reason = note.why;
+  if (note.exited) add_status(event, note);
+  event.numbers = {{"retry_in_s", std::chrono::round<std::chrono::seconds>(note.time).count()}};
+  return event;
+}
+
+/// A failed one tells whose fault it is.
+Event reload(Event event, const core::Note& note) {
+  event.texts = {{"verdict", note.planned ? "done" : "failed"}};
+  event.uptime = note.time;
+  event.reason = note.why;
+  if (note.planned || note.child.number == 0) return event;
+  event.slot = note.slot;
+  event.worker = note.child.number;
+  if (note.exited) add_status(event, note);
+  event.last_words = note.last_words;
+  return event;
 }
 
 Event because(Event event, const core::Note& note) {
@@ -56,26 +89,17 @@ std::optional<Event> to_event(const core::Note& note, pid_t pid, Generation gene
     case Kind::hang:
       return because(about("hang"), note);
     case Kind::giveup:
-      return because(about("giveup"), note);
+      return giveup(about("giveup"), note);
     case Kind::recover:
-      return about("recover");
-    case Kind::reload: {
-      Event event{.name = "reload", .role = "master", .generation = note.generation};
-      event.texts = {{"verdict", note.planned ? "done" : "failed"}};
-      event.uptime = note.time;
-      return because(std::move(event), note);
-    }
-    case Kind::scale: {
-      Event event{.name = "scale", .role = "master", .generation = generation};
-      return because(std::move(event), note);
-    }
-    case Kind::gone: {
-      Event event = about(note.child.role == Role::agent ? "agent_exit" : "exit");
-      add_end(event, note);
-      return event;
-    }
+      return note.child.number == 0 ? about_master("recover", generation) : about("recover");
+    case Kind::reload:
+      return reload(about_master("reload", note.generation), note);
+    case Kind::scale:
+      return because(about_master("scale", generation), note);
+    case Kind::gone:
+      return gone(about(note.child.role == Role::agent ? "agent_exit" : "exit"), note);
     case Kind::all_ready: {
-      Event event{.name = "ready", .role = "master", .generation = generation};
+      Event event = about_master("ready", generation);
       event.uptime = note.time;
       return event;
     }

@@ -22,6 +22,12 @@ std::string seat(const core::Note& note) {
 
 std::string since(const std::string& why) { return why.empty() ? "" : ", since " + why; }
 
+/// Whose fault it was: ", since worker 4 exited with code 1"
+std::string fault(const core::Note& note) {
+  if (note.child.number == 0 || !note.exited) return since(note.why);
+  return ", since " + to_string(note.child) + " " + describe(note.status, note.why);
+}
+
 std::string generation(const core::Note& note) {
   return "generation " + std::to_string(number_of(note.generation));
 }
@@ -61,17 +67,18 @@ void write_note(const core::Note& note, pid_t pid) {
       log::error(who(note, pid) + " hangs: " + note.why);
       break;
     case Kind::giveup:
-      log::error("giving up on " + seat(note) + since(note.why) +
+      log::error("giving up on " + seat(note) + fault(note) +
                  ": too many deaths; one more start is tried in " + describe(note.time));
       break;
     case Kind::recover:
-      log::info(who(note, pid) + " is ready: recovered");
+      log::info(note.child.number == 0 ? "no slot is given up any more: recovered"
+                                       : who(note, pid) + " is ready: recovered");
       break;
     case Kind::reload:
       if (note.planned) {
         log::info(generation(note) + " is in place, after " + describe(note.time));
       } else {
-        log::error(generation(note) + " failed after " + describe(note.time) + since(note.why));
+        log::error(generation(note) + " failed after " + describe(note.time) + fault(note));
       }
       break;
     case Kind::scale:

@@ -64,7 +64,9 @@ void to_all(const std::vector<Reply>& replies, const std::string& line) {
 }  // namespace
 
 Rollouts::Rollouts(Needs needs, std::vector<std::string> sets)
-    : needs_(std::move(needs)), sets_(std::move(sets)) {}
+    : needs_(std::move(needs)),
+      sets_(std::move(sets)),
+      file_workers_(needs_.generations.settings(in_force_).workers) {}
 
 void Rollouts::ask(Kind kind, const Reply& reply) {
   // Signals, which nobody waits for, are one request however many they are.
@@ -108,6 +110,11 @@ config::Settings Rollouts::now() const {
   return now;
 }
 
+/// A pool that was scaled stays so, unless somebody has changed the number in the file.
+void Rollouts::keep_scale(config::Settings& settings) const {
+  if (settings.workers == file_workers_) settings.workers = now().workers;
+}
+
 /// Nothing if the file has mistakes, and those who wait have been told.
 std::optional<config::Settings> Rollouts::read(const std::vector<Reply>& replies) const {
   const config::Settings now = this->now();
@@ -128,18 +135,22 @@ std::optional<config::Settings> Rollouts::read(const std::vector<Reply>& replies
 }
 
 void Rollouts::dry_run(const Reply& reply) const {
-  const auto settings = read({reply});
+  auto settings = read({reply});
   if (!settings) return;
+  keep_scale(*settings);
   reply.finish(done("", config::changes(now(), *settings)));
 }
 
 void Rollouts::begin(Kind kind, std::vector<Reply> replies) {
   const Generation next = needs_.cluster.next_generation();
   config::Settings settings = now();
+  std::uint32_t file_workers = file_workers_;
   if (kind == Kind::reload) {
     auto changed = read(replies);
     if (!changed) return;
     settings = std::move(*changed);
+    file_workers = settings.workers;
+    keep_scale(settings);
   }
   const std::vector<std::string> changes = config::changes(now(), settings);
   if (auto opened = open(next, settings); !opened) {
@@ -152,7 +163,7 @@ void Rollouts::begin(Kind kind, std::vector<Reply> replies) {
   log::info(name_of(next) + " begins" + (kind == Kind::reload ? ": reload" : ": restart"));
   for (const std::string& change : changes) log::info("  " + change);
   for (const Reply& reply : replies) reply.progress(name_of(next) + " begins");
-  active_ = Active{next, std::move(replies), changes};
+  active_ = Active{next, std::move(replies), changes, file_workers};
   needs_.handle(core::RolloutRequested{plan_of(settings)});
 }
 
@@ -187,6 +198,7 @@ void Rollouts::ended(const core::RolloutEnded& ended) {
   const Active over = std::move(*std::exchange(active_, std::nullopt));
   if (ended.done) {
     in_force_ = over.generation;
+    file_workers_ = over.file_workers;
     needs_.in_force(needs_.generations.settings(in_force_));
     const auto workers = needs_.cluster.slots().size();
     to_all(over.replies,

@@ -60,6 +60,7 @@ class Rollouts {
     Generation generation{};
     std::vector<Reply> replies;
     std::vector<std::string> changes;
+    std::uint32_t file_workers = 0;
     std::vector<core::ListenerIndex> suspended{};
   };
 
@@ -67,11 +68,13 @@ class Rollouts {
   [[nodiscard]] Result<void> open(Generation generation, const config::Settings& settings);
   [[nodiscard]] std::optional<config::Settings> read(const std::vector<Reply>& replies) const;
   [[nodiscard]] config::Settings now() const;
+  void keep_scale(config::Settings& settings) const;
   [[nodiscard]] std::string why_wait() const;
 
   Needs needs_;
   std::vector<std::string> sets_;
   Generation in_force_{1};
+  std::uint32_t file_workers_;  ///< what the file said that is in force, however many there are
   std::deque<Request> queue_;
   std::optional<Active> active_;
 };

@@ -82,6 +82,17 @@ void write_processes(JsonWriter& json, const StatusSource& source) {
       .end_object();
 }
 
+/// In force, or on its way to be: else nobody new is served from it.
+const char* listener_state(const StatusSource& source, core::ListenerIndex index) {
+  const auto has = [&](Generation generation) {
+    const auto& listeners = source.generations.listeners(generation);
+    return std::count(listeners.begin(), listeners.end(), index) > 0;
+  };
+  const auto& rollout = source.cluster.rollout();
+  const bool wanted = has(source.in_force) || (rollout && has(rollout->to));
+  return wanted && !source.dispatcher.is_suspended(index) ? "open" : "closing";
+}
+
 void write_listeners(JsonWriter& json, const StatusSource& source) {
   json.key("listeners").begin_array();
   for (const core::ListenerIndex index : source.generations.indices()) {
@@ -92,6 +103,7 @@ void write_listeners(JsonWriter& json, const StatusSource& source) {
         .member("name", settings.name)
         .member("address", listener.text())
         .member("policy", policy_name(settings.policy))
+        .member("state", listener_state(source, index))
         .member("accepted", source.dispatcher.accepted(index))
         .member("waiting", source.dispatcher.waiting(index) + in_kernel)
         .member("expired", source.dispatcher.expired(index))
@@ -102,14 +114,18 @@ void write_listeners(JsonWriter& json, const StatusSource& source) {
 
 void write_drain(JsonWriter& json, const core::Cluster::Child& child, std::uint32_t connections,
                  TimePoint now) {
+  const ChildState state = child.fsm.state();
+  const bool drains = state == ChildState::draining;
   json.key("drain");
-  if (child.fsm.state() != ChildState::draining) {
+  if (!drains && state != ChildState::terminating && state != ChildState::lost) {
     json.null();
     return;
   }
   json.begin_object()
       .member("connections", connections)
-      .member("deadline_s", seconds(child.fsm.deadline() - now))
+      .member("deadline_s", std::max(0.0, seconds(child.fsm.deadline() - now)))
+      .member("then", drains ? "TERM" : "KILL")
+      .member("reason", child.because.empty() ? child.why : child.because)
       .end_object();
 }
 
@@ -129,6 +145,13 @@ void write_worker(JsonWriter& json, const StatusSource& source, ChildId id,
       .member("restarts", source.cluster.restarts(child.slot))
       .member("uptime_s", seconds(source.now - child.spawned_at));
   write_drain(json, child, lane.active, source.now);
+  json.key("says");
+  const auto words = source.words.find(id);
+  if (words == source.words.end() || words->second.empty()) {
+    json.null();
+  } else {
+    json.value(words->second);
+  }
   json.end_object();
 }
 
@@ -175,16 +198,59 @@ void write_last_exit(JsonWriter& json, const std::optional<core::LastExit>& last
   json.end_object();
 }
 
-void write_slots(JsonWriter& json, const StatusSource& source) {
-  json.key("slots").begin_array();
+/// When another start is tried in a slot that has nobody.
+std::optional<TimePoint> retry_at(const StatusSource& source, const core::SlotFsm& slot) {
+  if (slot.state() == core::SlotState::backing_off) return slot.retry_at();
+  const core::Pool& pool = source.cluster.pool(Role::worker);
+  const bool probed = slot.state() == core::SlotState::given_up && pool.timer != core::TimerId{};
+  return probed ? std::optional(pool.probe_at) : std::nullopt;
+}
+
+void write_restarts(JsonWriter& json, const StatusSource& source) {
   std::uint64_t total = 0;
   for (std::uint32_t number = 0; number < source.cluster.slots().size(); ++number) {
-    const core::SlotFsm& slot = source.cluster.slots()[number];
     total += source.cluster.restarts(SlotId{number});
+  }
+  const core::Pool& pool = source.cluster.pool(Role::worker);
+  json.key("restarts")
+      .begin_object()
+      .member("total", total)
+      .member("in_window", pool.limiter.in_window(source.now))
+      .member("limit", pool.limiter.limit())
+      .member("window_s", seconds(source.settings.restart.window))
+      .member("given_up", pool.gave_up)
+      .end_object();
+}
+
+/// How far a new generation has come: slots whose worker is of it, the old one being on its way.
+void write_rollout(JsonWriter& json, const core::Cluster& cluster) {
+  json.key("rollout");
+  if (!cluster.rollout()) {
+    json.null();
+    return;
+  }
+  const core::Rollout& rollout = *cluster.rollout();
+  const auto replaced =
+      std::count_if(cluster.slots().begin(), cluster.slots().end(), [&](const auto& slot) {
+        return slot.incumbent() &&
+               cluster.children().at(*slot.incumbent()).generation == rollout.to;
+      });
+  json.begin_object()
+      .member("from", number_of(rollout.from))
+      .member("to", number_of(rollout.to))
+      .member("replaced", static_cast<std::int64_t>(replaced))
+      .member("of", static_cast<std::int64_t>(cluster.slots().size()))
+      .end_object();
+}
+
+void write_slots(JsonWriter& json, const StatusSource& source) {
+  json.key("slots").begin_array();
+  for (std::uint32_t number = 0; number < source.cluster.slots().size(); ++number) {
+    const core::SlotFsm& slot = source.cluster.slots()[number];
     json.begin_object().member("slot", number).member("state", core::to_string(slot.state()));
     json.key("retry_in_s");
-    if (slot.state() == core::SlotState::backing_off) {
-      json.value(std::max(0.0, seconds(slot.retry_at() - source.now)));
+    if (const auto at = retry_at(source, slot)) {
+      json.value(std::max(0.0, seconds(*at - source.now)));
     } else {
       json.null();
     }
@@ -192,12 +258,6 @@ void write_slots(JsonWriter& json, const StatusSource& source) {
     json.end_object();
   }
   json.end_array();
-  json.key("restarts").begin_object().member("total", total);
-  const core::Pool& pool = source.cluster.pool(Role::worker);
-  json.member("in_window", pool.limiter.in_window(source.now))
-      .member("limit", pool.limiter.limit())
-      .member("given_up", pool.gave_up)
-      .end_object();
 }
 
 }  // namespace
@@ -206,10 +266,12 @@ std::string status_report(const StatusSource& source) {
   JsonWriter json;
   json.begin_object().member("name", source.settings.name).member("state", state_name(source));
   json.member("generation", number_of(source.cluster.generation()));
+  write_rollout(json, source.cluster);
   write_processes(json, source);
   write_listeners(json, source);
   write_workers(json, source);
   write_slots(json, source);
+  write_restarts(json, source);
   json.end_object();
   return json.take();
 }

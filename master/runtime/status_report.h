@@ -17,7 +17,9 @@ struct StatusSource {
   const core::Cluster& cluster;
   const Dispatcher& dispatcher;
   const Generations& generations;
-  std::map<ChildId, pid_t> pids;
+  Generation in_force{};  ///< whose settings hold
+  std::map<ChildId, pid_t> pids{};
+  std::map<ChildId, std::string> words{};  ///< what a child last said of itself, with STATUS=
   TimePoint started_at;
   TimePoint now;
 };

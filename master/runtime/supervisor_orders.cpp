@@ -22,6 +22,14 @@ std::string workers(std::size_t count) {
   return std::to_string(count) + (count == 1 ? " worker" : " workers");
 }
 
+/// Somebody may be about to be replaced: under a constant recycling somebody always is.
+bool every_slot_serves(const core::Cluster& cluster) {
+  return std::all_of(cluster.slots().begin(), cluster.slots().end(), [&](const auto& slot) {
+    return slot.incumbent() &&
+           cluster.children().at(*slot.incumbent()).fsm.state() == core::ChildState::ready;
+  });
+}
+
 log::Level to_log(config::LogLevel level) {
   static_assert(static_cast<int>(config::LogLevel::off) == static_cast<int>(log::Level::off));
   return static_cast<log::Level>(level);
@@ -155,7 +163,7 @@ void Supervisor::answer_scaling() {
                .member("code", kGaveUp)
                .end_object()
                .take();
-  } else if (cluster_.settled()) {
+  } else if (cluster_.can_roll_out() && every_slot_serves(cluster_)) {
     line = done(workers(cluster_.slots().size()) + " ready");
   } else {
     return;

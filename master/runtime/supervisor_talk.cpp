@@ -22,8 +22,14 @@ void Supervisor::carry_out(const core::Note& note) {
   const bool started = found != children_.end();
   const pid_t pid = started ? found->second->process.pid() : 0;
   write_note(note, pid);
-  const auto event =
-      to_event(note, pid, started ? found->second->generation : cluster_.generation());
+  auto event = to_event(note, pid, started ? found->second->generation : cluster_.generation());
+  if (event && note.kind == core::Note::Kind::scale) {
+    event->numbers = {{"workers", cluster_.slots().size()}};
+  }
+  // Who fails a reload may be alive: it is not ready in time, or has said suicide.
+  if (event && note.kind == core::Note::Kind::reload && !note.planned && started) {
+    event->last_words = found->second->output.last_words();
+  }
   if (event) event_log_.record(*event);
   rollouts_.tell(note);
 }
@@ -97,9 +103,17 @@ bool Supervisor::answer(const std::string& verb, const CheckedJson& request, con
 }
 
 std::string Supervisor::status() const {
-  StatusSource source{settings(), cluster_,    dispatcher_, generations_,
-                      {},         started_at_, Clock::now()};
-  for (const auto& [id, child] : children_) source.pids[id] = child->process.pid();
+  StatusSource source{.settings = settings(),
+                      .cluster = cluster_,
+                      .dispatcher = dispatcher_,
+                      .generations = generations_,
+                      .in_force = rollouts_.in_force(),
+                      .started_at = started_at_,
+                      .now = Clock::now()};
+  for (const auto& [id, child] : children_) {
+    source.pids[id] = child->process.pid();
+    source.words[id] = notifications_.status(id);
+  }
   return status_report(source);
 }
 

@@ -3,6 +3,7 @@
 #include "tests/support/cluster.h"
 #include "tests/support/eventually.h"
 #include "tests/support/http.h"
+#include "tests/support/pool.h"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -178,4 +179,106 @@ TEST_CASE("a worker that just exits is no disconnect") {
   }
   CHECK(cluster.verb({"stop"}).code == 0);
   CHECK(cluster.log().find("has closed its channel") == std::string::npos);
+}
+
+TEST_CASE("the events of a worker that says suicide, and of one that exits, say all of it") {
+  Cluster cluster({.workers = 1, .command = {fixture_worker(), "events"}});
+  Control control(cluster, kFollow);
+  CHECK(ask(cluster.port(), "suicide?reason=it+is+tired").ok());
+  const object suicide = control.find("suicide", {{"worker", 1}, {"slot", 0}, {"generation", 1}});
+  CHECK(suicide.at("reason") == "it is tired");
+  CHECK(suicide.at("pid").is_int64());
+  control.find("fork", {{"worker", 2}, {"slot", 0}});
+  CHECK(control.find("exit", {{"worker", 1}}).at("code") == 1);
+
+  REQUIRE(eventually([&] { return pool_of(cluster).quiet(1); }, 20s));
+  CHECK(ask(cluster.port(), "stderr?text=no+key").ok());
+  CHECK(ask(cluster.port(), "exit?code=7").ok());
+  const object exit = control.find("exit", {{"worker", 2}});
+  CHECK(exit.at("code") == 7);
+  CHECK(exit.at("planned") == false);
+  CHECK(exit.at("reason") == "exited with code 7");
+  CHECK(exit.at("stderr") == "no key");
+  CHECK(exit.at("uptime_s").to_number<double>() > 0);
+  CHECK_FALSE(exit.contains("signal"));
+}
+
+TEST_CASE("the events of a scale, a recycle and a kill say who leaves and why") {
+  Cluster cluster({.workers = 1, .command = {fixture_worker(), "events"}});
+  Control control(cluster, kFollow);
+  REQUIRE(cluster.verb({"scale", "2"}).code == 0);
+  const object up = control.find("scale", {{"role", "master"}});
+  CHECK(up.at("workers") == 2);
+  CHECK(up.at("reason") == "1 -> 2");
+  CHECK(up.at("pid") == cluster.master().pid());
+  REQUIRE(cluster.verb({"scale", "1"}).code == 0);
+  CHECK(control.find("scale").at("workers") == 1);
+  CHECK(control.find("drain", {{"worker", 2}, {"slot", 1}}).at("reason") == "scaled down to 1");
+  const object left = control.find("exit", {{"worker", 2}});
+  CHECK(left.at("planned") == true);
+  CHECK(left.at("code") == 0);
+  REQUIRE(cluster.verb({"recycle", "0"}).code == 0);
+  CHECK(control.find("drain", {{"worker", 1}}).at("reason") == "asked to recycle it");
+  REQUIRE(eventually([&] { return pool_of(cluster).quiet(1); }, 20s));
+  REQUIRE(cluster.verb({"kill", "0"}).code == 0);
+  const object killed = control.find("exit", {{"worker", 3}});
+  CHECK(killed.at("signal") == "KILL");
+  CHECK(killed.at("planned") == true);
+}
+
+TEST_CASE("the event of a reload has its verdict, and of a failed one whose fault it was") {
+  const TempDir dir;
+  Cluster cluster({.workers = 1,
+                   .command = {fixture_worker(), "events"},
+                   .worker_keys = "env = { FIXTURE_MOOD_FILE = \"" + dir.path("mood") + "\" }\n",
+                   .more = "[reload]\nsettle = \"10ms\"\n"});
+  Control control(cluster, kFollow);
+  REQUIRE(cluster.verb({"reload"}).code == 0);
+  CHECK(control.find("drain", {{"worker", 1}}).at("reason") == "generation 2 takes its place");
+  const object done = control.find("reload", {{"role", "master"}});
+  CHECK(done.at("verdict") == "done");
+  CHECK(done.at("generation") == 2);
+  CHECK(done.at("uptime_s").is_number());
+  CHECK_FALSE(done.contains("worker"));
+
+  dir.write("mood", "FIXTURE_DIE_AT_START=9\n");
+  REQUIRE(cluster.verb({"reload"}).code == 75);
+  const object failed = control.find("reload");
+  CHECK(failed.at("verdict") == "failed");
+  CHECK(failed.at("generation") == 3);
+  CHECK(failed.at("slot") == 0);
+  CHECK(failed.at("worker") == 3);
+  CHECK(failed.at("code") == 9);
+  CHECK(failed.at("reason") == "exited with code 9");
+  CHECK(failed.at("stderr") == "fixture-worker: dies at its start, with 9");
+}
+
+TEST_CASE("the event of a give-up says what they died of, and one tells that it is over") {
+  const TempDir dir;
+  Cluster cluster({.workers = 1,
+                   .command = {fixture_worker(), "events"},
+                   .worker_keys = "env = { FIXTURE_MOOD_FILE = \"" + dir.path("mood") + "\" }\n",
+                   .more = "[restart]\nlimit = 2\ngiveup_retry = \"1s\"\n"});
+  Control control(cluster, kFollow);
+  dir.write("mood", "FIXTURE_DIE_AT_START=9\n");
+  ::kill(cluster.workers().at(0), SIGKILL);
+  const object giveup = control.find("giveup", {{"slot", 0}, {"worker", 2}});
+  CHECK(giveup.at("code") == 9);
+  CHECK(giveup.at("reason") == "exited with code 9");
+  CHECK(giveup.at("stderr") == "fixture-worker: dies at its start, with 9");
+  CHECK(giveup.at("retry_in_s") == 1);
+  dir.write("mood", "\n");
+  CHECK(control.find("recover", {{"slot", 0}}).at("worker").as_int64() > 2);
+  CHECK(eventually([&] { return cluster.running(1); }, 20s));
+}
+
+TEST_CASE("the event of a hang says how it was seen, and ABRT what it did") {
+  Cluster cluster({.workers = 1,
+                   .command = {fixture_worker(), "events"},
+                   .worker_keys = "heartbeat_timeout = \"1s\"\n"});
+  Control control(cluster, kFollow);
+  CHECK(ask(cluster.port(), "hang").ok());
+  const object hang = control.find("hang", {{"worker", 1}, {"slot", 0}});
+  CHECK_FALSE(hang.at("reason").as_string().empty());
+  CHECK(control.find("exit", {{"worker", 1}}).at("signal") == "ABRT");
 }

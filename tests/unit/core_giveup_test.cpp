@@ -80,6 +80,28 @@ TEST_CASE("a probe that becomes ready brings the pool back; one that dies does n
   CHECK(stage.wait(1h) == "");
 }
 
+TEST_CASE("a pool without the slots that were given up has not given up") {
+  Stage stage = running(limited(3, 1));
+  (void)stage.die(worker(3));
+  REQUIRE(stage.cluster().pool(Role::worker).gave_up);
+  (void)stage.tell(ScaleRequested{2});
+  CHECK(stage.note(Note::Kind::recover).child.number == 0);
+  CHECK_FALSE(stage.cluster().pool(Role::worker).gave_up);
+  CHECK(stage.cluster().settled());
+  CHECK(stage.wait(1h) == "");
+}
+
+TEST_CASE("a give-up tells how the last one died, and when the next is tried") {
+  Stage stage = running(limited(2, 1));
+  const ExitStatus status{ExitStatus::Kind::exited, 3, false, {}};
+  (void)stage.tell(ChildHappened{worker(1), ProcessExited{status, "no key"}});
+  const Note note = stage.note(Note::Kind::giveup);
+  CHECK(note.exited);
+  CHECK(note.status == status);
+  CHECK(note.last_words == "no key");
+  CHECK(stage.cluster().pool(Role::worker).probe_at == TimePoint{1h + 60s});
+}
+
 TEST_CASE("a slot that waited for its next worker is given up with the others") {
   Stage stage = running(limited(3, 3));
   (void)stage.die(worker(1));

@@ -132,6 +132,20 @@ TEST_CASE("scaled up, new slots are filled; scaled down, the highest leave") {
   CHECK(stage.wait(1h) == "TERM worker 5; KILL worker 5");
 }
 
+TEST_CASE("a slot that is scaled away has no restarts, and starts anew with none") {
+  Stage stage = running(2);
+  (void)stage.die(worker(2));
+  (void)stage.bring_up(worker(3));
+  CHECK(stage.cluster().restarts(SlotId{1}) == 1);
+  CHECK(stage.tell(ScaleRequested{1}) == "worker 3 out");
+  // It drains, so it is still shown.
+  CHECK(stage.cluster().children().contains(worker(3)));
+  CHECK(stage.cluster().restarts(SlotId{1}) == 0);
+  (void)stage.tell(ScaleRequested{2});
+  CHECK(stage.cluster().restarts(SlotId{1}) == 0);
+  CHECK_FALSE(stage.cluster().last_exit(SlotId{1}));
+}
+
 TEST_CASE("scaled while it starts, all that are wanted are waited for") {
   Stage stage(3);
   (void)stage.tell(Start{});
