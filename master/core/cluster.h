@@ -52,6 +52,7 @@ class Cluster {
   [[nodiscard]] std::uint32_t ready() const;
   /// Starts beyond the first of each slot.
   [[nodiscard]] std::uint32_t restarts(SlotId slot) const {
+    if (number_of(slot) >= records_.size()) return 0;  // scaled down; its last worker drains
     const std::uint32_t starts = records_[number_of(slot)].starts;
     return starts == 0 ? 0 : starts - 1;
   }
