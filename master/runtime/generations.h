@@ -47,6 +47,8 @@ class Generations {
                                                const config::Settings& settings, Generation before);
   /// Those of `before` whose address `after` has no more.
   [[nodiscard]] std::vector<Index> removed(Generation before, Generation after) const;
+  /// Another generation has shared its sockets with other options, and it is not to be.
+  void restore(Generation generation);
   /// Nobody of it is alive. Gives the listeners that nobody has any more, still open, for close().
   [[nodiscard]] std::vector<Index> forget(Generation generation);
   void close(Index index) { open_[index].reset(); }
@@ -61,7 +63,10 @@ class Generations {
     os::Listener listener;
   };
 
-  [[nodiscard]] Result<Index> open(const config::Listen& listen, const Known& before);
+  [[nodiscard]] Result<Index> open(const config::Listen& listen, const Known& next,
+                                   Generation before);
+  [[nodiscard]] std::optional<Index> on_the_address_of(const config::Listen& listen,
+                                                       const Known& next, Generation before) const;
   [[nodiscard]] bool used(Index index) const;
 
   std::map<Generation, Known> known_;

@@ -75,7 +75,9 @@ void Rollouts::ask(Kind kind, const Reply& reply) {
   if (known) return;
   queue_.push_back({kind, reply});
   proceed();
-  if (!queue_.empty()) reply.progress(why_wait());
+  if (queue_.empty()) return;
+  log::info(std::string(kind == Kind::reload ? "the reload " : "the restart ") + why_wait());
+  reply.progress(why_wait());
 }
 
 std::string Rollouts::why_wait() const {
@@ -187,14 +189,19 @@ void Rollouts::ended(const core::RolloutEnded& ended) {
   if (ended.done) {
     in_force_ = over.generation;
     needs_.in_force(needs_.generations.settings(in_force_));
+    for (const core::ListenerIndex index : over.suspended) needs_.dispatcher.close_listener(index);
     const auto workers = needs_.cluster.slots().size();
     to_all(over.replies,
            done(name_of(over.generation) + " is in place: " + std::to_string(workers) +
                     (workers == 1 ? " worker" : " workers") + " in " + describe(ended.took),
                 over.changes));
-    return;
+    return tidy();
   }
   for (const core::ListenerIndex index : over.suspended) needs_.dispatcher.resume_listener(index);
+  for (const core::ListenerIndex index : needs_.generations.removed(over.generation, in_force_)) {
+    needs_.dispatcher.suspend_listener(index);  // for those of its clients who came
+  }
+  needs_.generations.restore(in_force_);
   needs_.dispatcher.set_options(
       Dispatcher::options_of(needs_.generations.settings(in_force_).worker));
   const std::string words = ended.exited ? ended.last_words : needs_.last_words(ended.child);
@@ -205,6 +212,7 @@ void Rollouts::ended(const core::RolloutEnded& ended) {
                            fault(ended));
   if (!words.empty()) json.member("stderr", words);
   to_all(over.replies, json.member("code", kGaveUp).end_object().take());
+  tidy();
 }
 
 void Rollouts::tell(const core::Note& note) const {
