@@ -32,6 +32,13 @@ void Balancer::serve(Seat seat, ListenerIndex listener) {
   seats_[index(seat)].serves |= bit(listener);
 }
 
+void Balancer::serve_no_more(Seat seat, ListenerIndex listener) {
+  Place& place = seats_[index(seat)];
+  place.serves &= ~bit(listener);
+  rotations_[listener].owed -= place.owed[listener];
+  place.owed[listener] = 0;
+}
+
 void Balancer::retire(Seat seat) {
   Place& place = seats_[index(seat)];
   place.retired = true;

@@ -49,6 +49,7 @@ class Balancer {
   /// A worker joins; it serves no listener yet.
   [[nodiscard]] Seat join(std::uint32_t window, SlotId slot);
   void serve(Seat seat, ListenerIndex listener);
+  void serve_no_more(Seat seat, ListenerIndex listener);
   /// It goes on with what it has, and gets nothing more.
   void retire(Seat seat);
   /// The seat may be given to another worker.

@@ -16,13 +16,17 @@ void Cluster::on(Step& step, const RolloutRequested& event) {
   make_room_for_a_generation(step);
   generation_ = last_generation_ = rollout_->to;
   adopt(event.plan);
+  // What the last challengers died of, this generation may have overcome.
+  for (SlotFsm& slot : slots_) slot.may_try_at_once();
 }
 
 /// The oldest that still drain are not waited for any longer.
 void Cluster::make_room_for_a_generation(Step& step) {
   std::set<Generation> alive;
   for (const ChildId id : all(Role::worker)) alive.insert(children_.at(id).generation);
-  while (alive.size() >= plan_.max_generations && *alive.begin() != generation_) {
+  // Those that failed are younger than the one that serves.
+  const bool serves = alive.erase(generation_) > 0;
+  while (!alive.empty() && alive.size() + (serves ? 1 : 0) >= plan_.max_generations) {
     const Generation oldest = *alive.begin();
     alive.erase(alive.begin());
     for (const ChildId id : all(Role::worker)) {

@@ -67,6 +67,9 @@ class SlotFsm {
   [[nodiscard]] SlotOrder challenger_died(TimePoint now, Duration at_least, TimerId fresh,
                                           double spread = 0);
 
+  /// No challenger waits for what became of the last.
+  void may_try_at_once() { hold_ = {}; }
+
   /// Other delays, for the next deaths.
   void set_delay(Duration first, Duration max) { delay_.set(first, max); }
 

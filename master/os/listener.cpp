@@ -96,6 +96,7 @@ Result<Listener> Listener::share(const ListenerSpec& spec) const {
   }
   other.fd_.reset(::fcntl(fd(), F_DUPFD_CLOEXEC, 0));
   if (!other.fd_) return errno_error("copy the descriptor of " + text());
+  other.accept_new();
   if (kind_ == Kind::udp) return other;
   const auto defer = std::chrono::ceil<std::chrono::seconds>(spec.defer_accept);
   if (!set_option(fd(), IPPROTO_TCP, TCP_NODELAY, spec.nodelay ? 1 : 0) ||

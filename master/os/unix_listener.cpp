@@ -115,6 +115,7 @@ Result<UnixListener> UnixListener::share(const UnixListenerSpec& spec) const {
   if (!other.fd_) return errno_error("copy the descriptor of " + path_);
   other.path_ = path_;
   other.file_ = file_;
+  other.show();
   if (::chmod(path_.c_str(), spec.mode) < 0) return errno_error("change the mode of " + path_);
   if (auto given = give_to_owner(spec); !given) return given.error();
   if (::listen(fd(), spec.backlog) < 0) return errno_error("listen on " + path_);

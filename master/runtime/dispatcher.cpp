@@ -136,6 +136,7 @@ void Dispatcher::place_waiting(TimePoint now) {
   for (std::size_t left = waiting_.size(); left > 0; --left) {
     Accepted connection = std::move(waiting_.front());
     waiting_.pop_front();
+    connection.offer.listener = heir_of(connection.offer.listener);
     hand_out(std::move(connection), now);
   }
 }
@@ -223,10 +224,8 @@ void Dispatcher::send_all(TimePoint now) {
   }
 }
 
-/// At the stop: nothing waits any more, so the workers are told, in band, that there will be no
-/// more.
+/// Nothing waits any more for those who took the rest: they are told, in band, that no more comes.
 void Dispatcher::end_the_leaving() {
-  if (!stopping_) return;
   for (Member* member : by_seat_) {
     if (member == nullptr || !member->leaving) continue;
     if (std::any_of(waiting_.begin(), waiting_.end(), [member](const Accepted& one) {

@@ -44,6 +44,8 @@ class Dispatcher {
   }
   /// As if it had not been suspended.
   void resume_listener(core::ListenerIndex index);
+  /// It will not be resumed: who tries to connect is refused from now on.
+  void close_listener(core::ListenerIndex index);
   /// Nobody serves it any more. What still waits for it is closed.
   void remove_listener(core::ListenerIndex index);
 
@@ -122,6 +124,8 @@ class Dispatcher {
   [[nodiscard]] bool queue_grows_old(core::ListenerIndex index) const;
   void turn_after_pause();
   [[nodiscard]] bool serves(core::ListenerIndex listener) const;
+  [[nodiscard]] core::ListenerIndex heir_of(core::ListenerIndex listener) const;
+  [[nodiscard]] bool is_last_of_what_goes(const Member& member) const;
   [[nodiscard]] core::OfferLedger& ledger(Member& member) { return balancer_.ledger(*member.seat); }
 
   boost::asio::io_context& io_;

@@ -116,7 +116,7 @@ void Dispatcher::retry_soon() {
 bool Dispatcher::queue_grows_old(core::ListenerIndex index) const {
   const Source& source = sources_[index];
   return source.listener != nullptr && source.listener->is_open() &&
-         source.queue_timeout > Duration::zero() && !serves(index);
+         source.queue_timeout > Duration::zero() && !serves(index) && !serves(heir_of(index));
 }
 
 /// Looks at the queues that nobody serves, eight times within the shortest queue_timeout.

@@ -43,6 +43,14 @@ void Dispatcher::resume_listener(core::ListenerIndex index) {
   turn();
 }
 
+void Dispatcher::close_listener(core::ListenerIndex index) {
+  Source& source = sources_[index];
+  // Workers in accept race have it too, until they are gone.
+  if (source.listener == nullptr || source.policy == config::Policy::accept_race) return;
+  source.listener->close();  // which also takes it out of the epoll set
+  source.armed = false;
+}
+
 void Dispatcher::remove_listener(core::ListenerIndex index) {
   if (sources_[index].listener == nullptr) return;
   ::epoll_ctl(epoll_.native_handle(), EPOLL_CTL_DEL, sources_[index].listener->fd(), nullptr);
@@ -111,6 +119,14 @@ void Dispatcher::leave_rotation(ChildId child) {
     // All leave, and there is nobody else to give anything to: each finishes what it was offered,
     // and goes on taking what still waits. See end_the_leaving().
     member.leaving = true;
+  } else if (is_last_of_what_goes(member)) {
+    // Nobody comes after it who could take what waits for that, so it does, and nothing else.
+    member.leaving = true;
+    std::erase_if(member.serves, [&](core::ListenerIndex index) {
+      if (sources_[index].suspended) return false;
+      balancer_.serve_no_more(*member.seat, index);
+      return true;
+    });
   } else {
     ledger(member).end();
     balancer_.retire(*member.seat);
@@ -118,6 +134,25 @@ void Dispatcher::leave_rotation(ChildId child) {
     member.lane.end();
   }
   turn();
+}
+
+bool Dispatcher::is_last_of_what_goes(const Member& member) const {
+  return std::any_of(member.serves.begin(), member.serves.end(), [&](core::ListenerIndex index) {
+    return sources_[index].suspended && !serves(index);
+  });
+}
+
+/// The listener on the same address whose workers go on with what `listener` has accepted, when its
+/// own are gone: a reload has changed its settings. Itself, if there is none.
+core::ListenerIndex Dispatcher::heir_of(core::ListenerIndex listener) const {
+  const os::Listener* its = sources_[listener].listener;
+  if (its == nullptr || balancer_.served(listener)) return listener;
+  for (core::ListenerIndex other = 0; other < core::kMaxListeners; ++other) {
+    const os::Listener* another = sources_[other].listener;
+    if (another == nullptr || other == listener || !balancer_.served(other)) continue;
+    if (another->text() == its->text()) return other;
+  }
+  return listener;
 }
 
 void Dispatcher::refuse(ChildId child) {

@@ -61,7 +61,7 @@ struct DispatcherMember {
   std::vector<core::ListenerIndex> serves{};
   std::optional<core::Balancer::Seat> seat{};
   bool in_rotation = false;
-  bool leaving = false;  ///< at the stop: takes what waits, and is then told of the end
+  bool leaving = false;  ///< takes what waits, for nobody else will, and is then told of the end
   bool broken = false;
   unsigned idle_wakes = 0;
   TimePoint closed_until{};  ///< after a refusal: the worker is out of descriptors

@@ -1,5 +1,6 @@
 #include "master/runtime/generations.h"
 
+#include "common/log.h"
 #include "master/runtime/open_listener.h"
 
 #include <algorithm>
@@ -70,9 +71,10 @@ Result<std::vector<Generations::Index>> Generations::add(Generation generation,
       known.listeners.push_back(*same);
       continue;
     }
-    auto index = open(listen, known_.at(before));
+    auto index = open(listen, known, before);
     if (!index) {
       for (const Index one : opened) close(one);
+      restore(before);
       return Error{index.error().code, "listen " + listen.name + ": " + index.error().what};
     }
     opened.push_back(*index);
@@ -82,25 +84,50 @@ Result<std::vector<Generations::Index>> Generations::add(Generation generation,
   return opened;
 }
 
-Result<Generations::Index> Generations::open(const config::Listen& listen, const Known& before) {
+Result<Generations::Index> Generations::open(const config::Listen& listen, const Known& next,
+                                             Generation before) {
   const auto free = std::find(open_.begin(), open_.end(), nullptr);
   if (free == open_.end()) {
     return make_error("too many listeners, with those that old workers still serve");
   }
-  const auto same =
-      std::find_if(before.listeners.begin(), before.listeners.end(),
-                   [&](Index index) { return same_address(open_[index]->listen, listen); });
-  auto listener = same == before.listeners.end() ? open_listener(listen)
-                                                 : share_listener(open_[*same]->listener, listen);
+  const auto same = on_the_address_of(listen, next, before);
+  auto listener = same ? share_listener(open_[*same]->listener, listen) : open_listener(listen);
   if (!listener) return listener.error();
   *free = std::make_unique<Open>(Open{listen, std::move(*listener)});
   return static_cast<Index>(free - open_.begin());
 }
 
-void Generations::restore(Generation generation) const {
+/// One of `before` rather than one of an older generation, which may have been removed since and be
+/// open only for the workers that still have it.
+std::optional<Generations::Index> Generations::on_the_address_of(const config::Listen& listen,
+                                                                 const Known& next,
+                                                                 Generation before) const {
+  std::vector<Index> all = listeners(before);
+  for (const Index index : indices()) all.push_back(index);
+  const auto fits = [&](Index index) {
+    const Open& open = *open_[index];
+    if (!open.listener.is_open() || !same_address(open.listen, listen)) return false;
+    if (!has_any_port(listen) || open.listen.name == listen.name) return true;
+    // Port 0 is another port for each that asks for it. One that has a new name keeps its own.
+    const auto& names = next.settings.listen;
+    return std::none_of(names.begin(), names.end(),
+                        [&](const config::Listen& one) { return one.name == open.listen.name; }) &&
+           std::none_of(next.listeners.begin(), next.listeners.end(), [&](Index one) {
+             return open_[one]->listener.text() == open.listener.text();
+           });
+  };
+  const auto found = std::find_if(all.begin(), all.end(), fits);
+  if (found == all.end()) return std::nullopt;
+  return *found;
+}
+
+void Generations::restore(Generation generation) {
   for (const Index index : listeners(generation)) {
-    // It worked when it was opened; who cannot be given a file any more keeps it as it is.
-    (void)share_listener(open_[index]->listener, open_[index]->listen);
+    Open& open = *open_[index];
+    if (!open.listener.is_open()) continue;
+    if (const auto restored = share_listener(open.listener, open.listen); !restored) {
+      log::error("listen " + open.listen.name + ": " + restored.error().message());
+    }
   }
 }
 
@@ -109,7 +136,7 @@ std::vector<Generations::Index> Generations::removed(Generation before, Generati
   for (const Index index : listeners(before)) {
     const auto& kept = listeners(after);
     const bool there = std::any_of(kept.begin(), kept.end(), [&](Index other) {
-      return same_address(open_[index]->listen, open_[other]->listen);
+      return open_[index]->listener.text() == open_[other]->listener.text();
     });
     if (!there) removed.push_back(index);
   }

@@ -49,6 +49,8 @@ class Generations {
   void restore(Generation generation) const;
   /// Those of `before` whose address `after` has no more.
   [[nodiscard]] std::vector<Index> removed(Generation before, Generation after) const;
+  /// Another generation has shared its sockets with other options, and it is not to be.
+  void restore(Generation generation);
   /// Nobody of it is alive. Gives the listeners that nobody has any more, still open, for close().
   [[nodiscard]] std::vector<Index> forget(Generation generation);
   void close(Index index) { open_[index].reset(); }
@@ -63,7 +65,10 @@ class Generations {
     os::Listener listener;
   };
 
-  [[nodiscard]] Result<Index> open(const config::Listen& listen, const Known& before);
+  [[nodiscard]] Result<Index> open(const config::Listen& listen, const Known& next,
+                                   Generation before);
+  [[nodiscard]] std::optional<Index> on_the_address_of(const config::Listen& listen,
+                                                       const Known& next, Generation before) const;
   [[nodiscard]] bool used(Index index) const;
 
   std::map<Generation, Known> known_;

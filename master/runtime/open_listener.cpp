@@ -54,6 +54,10 @@ bool same_address(const config::Listen& a, const config::Listen& b) {
   return a.address.text() == b.address.text() && a.v6only == b.v6only;
 }
 
+bool has_any_port(const config::Listen& listen) {
+  return listen.kind != config::Listen::Kind::unix_socket && listen.address.port() == 0;
+}
+
 Result<os::Listener> share_listener(const os::Listener& open, const config::Listen& listen) {
   const auto spec = spec_of(listen);
   if (!spec) return spec.error();

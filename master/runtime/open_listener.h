@@ -13,6 +13,9 @@ namespace clusterd::runtime {
 /// The same address, in both.
 [[nodiscard]] bool same_address(const config::Listen& a, const config::Listen& b);
 
+/// Its port is the kernel's choice.
+[[nodiscard]] bool has_any_port(const config::Listen& listen);
+
 /// On the socket of `open`, which has the same address.
 [[nodiscard]] Result<os::Listener> share_listener(const os::Listener& open,
                                                   const config::Listen& listen);

@@ -77,7 +77,9 @@ void Rollouts::ask(Kind kind, const Reply& reply) {
   if (known) return;
   queue_.push_back({kind, reply});
   proceed();
-  if (!queue_.empty()) reply.progress(why_wait());
+  if (queue_.empty()) return;
+  log::info(std::string(kind == Kind::reload ? "the reload " : "the restart ") + why_wait());
+  reply.progress(why_wait());
 }
 
 std::string Rollouts::why_wait() const {
@@ -200,15 +202,19 @@ void Rollouts::ended(const core::RolloutEnded& ended) {
     in_force_ = over.generation;
     file_workers_ = over.file_workers;
     needs_.in_force(needs_.generations.settings(in_force_));
+    for (const core::ListenerIndex index : over.suspended) needs_.dispatcher.close_listener(index);
     const auto workers = needs_.cluster.slots().size();
     to_all(over.replies,
            done(name_of(over.generation) + " is in place: " + std::to_string(workers) +
                     (workers == 1 ? " worker" : " workers") + " in " + describe(ended.took),
                 over.changes));
-    return;
+    return tidy();
   }
   if (needs_.cluster.state() == core::ClusterState::running) {  // else all listeners close
     for (const core::ListenerIndex index : over.suspended) needs_.dispatcher.resume_listener(index);
+    for (const core::ListenerIndex index : needs_.generations.removed(over.generation, in_force_)) {
+      needs_.dispatcher.suspend_listener(index);  // for those of its clients who came
+    }
     needs_.generations.restore(in_force_);
   }
   needs_.dispatcher.set_options(
@@ -221,6 +227,7 @@ void Rollouts::ended(const core::RolloutEnded& ended) {
                            fault(ended));
   if (!words.empty()) json.member("stderr", words);
   to_all(over.replies, json.member("code", kGaveUp).end_object().take());
+  tidy();
 }
 
 void Rollouts::tell(const core::Note& note) const {

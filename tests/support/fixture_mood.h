@@ -4,8 +4,9 @@
 
 namespace clusterd::test {
 
-/// A start that goes wrong, by the environment:
+/// A start that goes otherwise, by the environment:
 ///
+///   FIXTURE_LISTEN="NAME NAME"    the listeners that it serves, where there is more than one
 ///   FIXTURE_DIE_AT_START=CODE     says so on stderr, and exits before it says hello
 ///   FIXTURE_NEVER_READY=1         says hello, and no more
 ///   FIXTURE_READY_AFTER_MS=N      ready so much later

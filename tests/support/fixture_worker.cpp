@@ -13,8 +13,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <iterator>
 #include <memory>
 #include <poll.h>
+#include <sstream>
 #include <string>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -137,7 +139,13 @@ int run(const Mode& mode) {
   clusterd::Worker worker;
   clusterd::test::FixtureRequests requests(worker);
   std::vector<clusterd::Connection> held;
-  worker.listen(clusterd::Endpoint("", "127.0.0.1:0"), handler_for(mode, worker, requests, held));
+  std::istringstream words(mood("LISTEN"));
+  std::vector<std::string> names{std::istream_iterator<std::string>(words), {}};
+  if (names.empty()) names.emplace_back();  // the only one that there is
+  for (const std::string& name : names) {
+    worker.listen(clusterd::Endpoint(name, "127.0.0.1:0"),
+                  handler_for(mode, worker, requests, held));
+  }
   if (mode.name != "never-ready") be_ready(worker);
   if (mode.name == "ignore-term") {
     for (;;) worker.dispatch(-1);

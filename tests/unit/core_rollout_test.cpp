@@ -175,6 +175,32 @@ TEST_CASE("no more generations than may be alive: the oldest that drains is cut 
   CHECK(stage.bring_up(worker(3)) == "worker 3 in; commit; worker 2 out; rolled out");
 }
 
+TEST_CASE("generations that failed count among those that may be alive") {
+  Plan plan = settling(2);
+  plan.max_generations = 2;
+  plan.worker.drain = 1h;
+  Stage stage = running(plan);
+  (void)stage.tell(RolloutRequested{plan});
+  (void)stage.bring_up(worker(3));
+  (void)stage.wait(1s);
+  CHECK(stage.die(worker(4)).find("rollout failed") != std::string::npos);
+  // The second generation's worker 3 gives way to the first's, and drains for an hour.
+  CHECK(stage.bring_up(worker(5)) == "worker 5 in; worker 3 out");
+  CHECK(stage.tell(RolloutRequested{plan}).starts_with("TERM worker 3; spawn"));
+}
+
+TEST_CASE("a rollout does not wait for what became of the last one's challengers") {
+  Plan plan = settling(1);
+  plan.backoff_first = 1h;
+  plan.backoff_max = 1h;
+  Stage stage = running(plan);
+  for (std::uint32_t number = 2; number < 6; ++number) {
+    CHECK(stage.tell(RolloutRequested{plan}) ==
+          "spawn worker " + std::to_string(number) + " in slot 0");
+    (void)stage.die(worker(number));
+  }
+}
+
 TEST_CASE("a stop ends a rollout, which then has failed") {
   Stage stage = running(settling(1));
   (void)stage.tell(RolloutRequested{settling(1)});
