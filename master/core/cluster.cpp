@@ -42,6 +42,12 @@ std::uint32_t Cluster::ready() const {
       }));
 }
 
+std::uint32_t Cluster::restarts(SlotId slot) const {
+  if (number_of(slot) >= records_.size()) return 0;
+  const std::uint32_t starts = records_[number_of(slot)].starts;
+  return starts == 0 ? 0 : starts - 1;
+}
+
 void Cluster::on(Step& step, const Start&) {
   if (state_ != ClusterState::idle) return;
   state_ = ClusterState::starting;

@@ -50,11 +50,9 @@ class Cluster {
   }
   /// Workers that are ready, those that are about to be replaced too.
   [[nodiscard]] std::uint32_t ready() const;
-  /// Starts beyond the first of each slot.
-  [[nodiscard]] std::uint32_t restarts(SlotId slot) const {
-    const std::uint32_t starts = records_[number_of(slot)].starts;
-    return starts == 0 ? 0 : starts - 1;
-  }
+  /// Starts beyond the first of a slot. A worker that leaves may be of one that is not wanted any
+  /// more, which has none.
+  [[nodiscard]] std::uint32_t restarts(SlotId slot) const;
   [[nodiscard]] std::uint32_t agent_restarts() const {
     return next_agent_ < 2 ? 0 : next_agent_ - 2;
   }
