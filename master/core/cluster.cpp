@@ -247,11 +247,6 @@ const std::optional<LastExit>& Cluster::last_exit(SlotId slot) const {
 
 const Pool& Cluster::pool(Role role) const { return role == Role::agent ? agents_ : workers_; }
 
-std::uint32_t Cluster::restarts(SlotId slot) const {
-  const std::uint32_t starts = records_[number_of(slot)].starts;
-  return starts == 0 ? 0 : starts - 1;
-}
-
 const char* to_string(ClusterState state) {
   switch (state) {
     case ClusterState::idle:

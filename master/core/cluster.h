@@ -45,7 +45,8 @@ class Cluster {
   [[nodiscard]] const Pool& pool(Role role) const;
   /// Workers that are ready, those that are about to be replaced too.
   [[nodiscard]] std::uint32_t ready() const;
-  /// Starts beyond the first of each slot.
+  /// Starts beyond the first of a slot. A worker that leaves may be of one that is not wanted any
+  /// more, which has none.
   [[nodiscard]] std::uint32_t restarts(SlotId slot) const;
   [[nodiscard]] std::uint32_t agent_restarts() const {
     return next_agent_ < 2 ? 0 : next_agent_ - 2;

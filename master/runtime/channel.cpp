@@ -16,6 +16,8 @@ namespace {
 using boost::asio::posix::stream_descriptor;
 
 constexpr std::size_t kMostUnread = 1024 * 1024;
+/// Descriptors that wait for a peer are the master's own, and all others want some too.
+constexpr std::size_t kMostWaitingFds = 256;
 /// Of messages that wait for one child. What is more is not queued, and its sender is told.
 constexpr std::size_t kMostMessages = 1024 * 1024;
 constexpr std::size_t kMessagesAtOnce = 64;
@@ -44,8 +46,9 @@ Channel::Channel(boost::asio::io_context& io, UniqueFd fd, std::size_t longest_l
 void Channel::send(std::string line, std::vector<UniqueFd> fds) {
   if (!socket_.is_open()) return;
   outgoing_bytes_ += line.size();
+  outgoing_fds_ += fds.size();
   outgoing_.push_back({std::move(line), std::move(fds)});
-  if (outgoing_bytes_ > kMostUnread) {
+  if (outgoing_bytes_ > kMostUnread || outgoing_fds_ > kMostWaitingFds) {
     fail("it does not read its channel");
   } else if (!waits_writable_) {
     write();
@@ -140,7 +143,7 @@ void Channel::write() {
     // Reading says so too, in its turn. What was queued is of no use.
     outgoing_.clear();
     messages_.clear();
-    outgoing_bytes_ = message_bytes_ = sent_of_first_ = 0;
+    outgoing_bytes_ = outgoing_fds_ = message_bytes_ = sent_of_first_ = 0;
     return;
   }
   if (ending_) return end();
@@ -154,6 +157,7 @@ Channel::Wrote Channel::write_lines() {
     for (const UniqueFd& fd : next.fds) fds.push_back(fd.get());
     const auto sent = send_with_fds(socket_.native_handle(), next.bytes, fds);
     if (!sent) return judge(sent.error().code);
+    outgoing_fds_ -= next.fds.size();
     next.fds.clear();  // they went with the first byte
     next.bytes.erase(0, *sent);
     outgoing_bytes_ -= *sent;

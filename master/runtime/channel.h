@@ -82,6 +82,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
   Events events_;
   std::deque<Outgoing> outgoing_;
   std::size_t outgoing_bytes_ = 0;
+  std::size_t outgoing_fds_ = 0;
   std::deque<Message> messages_;
   std::size_t message_bytes_ = 0;
   std::size_t sent_of_first_ = 0;  ///< of the first message; if not 0, its rest goes before a line

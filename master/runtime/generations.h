@@ -45,8 +45,6 @@ class Generations {
   /// listeners that are new.
   [[nodiscard]] Result<std::vector<Index>> add(Generation generation,
                                                const config::Settings& settings, Generation before);
-  /// Another generation did not come to be: what it made of the sockets that both have is undone.
-  void restore(Generation generation) const;
   /// Those of `before` whose address `after` has no more.
   [[nodiscard]] std::vector<Index> removed(Generation before, Generation after) const;
   /// Another generation has shared its sockets with other options, and it is not to be.

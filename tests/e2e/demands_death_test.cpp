@@ -153,7 +153,7 @@ TEST_CASE("D1: what waits at a stopped worker is answered within 100 ms of its d
   }
 }
 
-TEST_CASE("D2: kill -9 of all workers under load refuses nobody, and loses what they had taken") {
+TEST_CASE("D2: kill -9 of all workers under load refuses nobody, loses what they took (fault 2)") {
   for (const auto& [policy, time] : {std::pair{"round-robin", 30s},
                                      {"least-connections", 5s},
                                      {"sticky", 5s},

@@ -50,24 +50,49 @@ void check_hostile(const std::string& mode, bool dies) {
 
 }  // namespace
 
-TEST_CASE("a worker that sends garbage on its channel loses itself alone") {
-  for (const char* mode : {"garbage", "endless-line", "half-a-command", "send-descriptors"}) {
+TEST_CASE("a worker that sends garbage on its channel loses itself alone (fault 15)") {
+  for (const char* mode : {"garbage", "random-bytes", "empty-lines", "half-a-command"}) {
     check_hostile(mode, true);
   }
 }
 
-TEST_CASE("a worker that lies on its page loses itself alone") {
+TEST_CASE("a worker whose line is too long loses itself alone (fault 16)") {
+  for (const char* mode : {"endless-line", "line-too-long"}) check_hostile(mode, true);
+}
+
+TEST_CASE("a worker whose line drips and never ends harms nobody (fault 17)") {
+  check_hostile("drip", false);
+}
+
+TEST_CASE("a worker that floods its channel or its eventfd loses itself alone (fault 18)") {
+  for (const char* mode : {"flood", "flood-of-hellos", "wake-flood"}) check_hostile(mode, true);
+}
+
+TEST_CASE("a worker that sends descriptors that nobody wants loses itself alone (faults 19, 20)") {
+  check_hostile("send-descriptors", true);
+}
+
+TEST_CASE("a worker that lies on its page loses itself alone (fault 21)") {
   for (const char* mode : {"claim-too-much", "claim-backwards", "fill-page"}) {
     check_hostile(mode, true);
   }
 }
 
-TEST_CASE("a worker cannot shrink its page") { check_hostile("shrink", false); }
-
-TEST_CASE("a worker that floods its channel or its eventfd loses itself alone") {
-  for (const char* mode : {"flood", "wake-flood"}) check_hostile(mode, true);
+TEST_CASE("a worker that lies on its channel hurts nobody (fault 21)") {
+  check_hostile("lie", false);
 }
 
-TEST_CASE("a worker that closes its channel and lives on is ended") {
-  check_hostile("close-channel", true);
+TEST_CASE("a worker cannot shrink its page") { check_hostile("shrink", false); }
+
+TEST_CASE("a worker that closes its channel, or half of it, and lives on is ended (fault 22)") {
+  for (const char* mode : {"close-channel", "half-close", "end-in-mid-line"}) {
+    check_hostile(mode, true);
+  }
+}
+
+TEST_CASE("a worker that breaks a rule after its suicide is replaced once") {
+  for (const char* mode :
+       {"suicide", "garbage-after-suicide", "lies-after-suicide", "flood-of-suicides"}) {
+    check_hostile(mode, true);
+  }
 }

@@ -61,7 +61,7 @@ bool replaced(const Cluster& cluster, const std::vector<pid_t>& before) {
 
 }  // namespace
 
-TEST_CASE("200 connections are answered while one of 4 workers is stopped and then killed") {
+TEST_CASE("200 connections are answered while one of 4 workers is stopped and killed (fault 3)") {
   // No stall_timeout: only its death frees what the stopped worker was offered.
   Cluster cluster({.workers = 4, .worker_keys = "stall_timeout = \"0\"\n"});
   const std::size_t fds_before = count_fds(cluster.master().pid());

@@ -120,7 +120,7 @@ TEST_CASE("everybody hears that the cluster is ready, and a replacement too") {
   CHECK(eventually([&] { return counts(cluster, 2, "event cluster-ready") == Heard{1, 1}; }, 5s));
 }
 
-TEST_CASE("a worker that handles nothing costs its peers no message and the master no memory") {
+TEST_CASE("who handles nothing costs its peers no message, the master no memory (fault 18)") {
   Cluster cluster({.workers = 3, .command = {messages_worker()}});
   const std::uint16_t port = cluster.port();
   const auto pids = cluster.workers();

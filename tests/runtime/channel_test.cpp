@@ -267,6 +267,19 @@ TEST_CASE("a peer that does not read breaks the channel at a bound, once") {
   CHECK(talk.ended == 0);
 }
 
+TEST_CASE("a peer that does not read has few descriptors wait for it (fault 19)") {
+  Talk talk;
+  int sent = 0;
+  for (; sent < 3000 && talk.broken.empty(); ++sent) {
+    std::vector<UniqueFd> fds;
+    fds.push_back(make_marker());
+    talk.channel->send("one\n", std::move(fds));
+  }
+  // Those that the kernel took have left the master's table.
+  CHECK(sent < 2000);
+  CHECK(talk.broken.size() == 1);
+}
+
 TEST_CASE("a peer that is gone swallows what is sent, and its end is told") {
   Talk talk;
   talk.peer.reset();

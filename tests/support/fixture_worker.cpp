@@ -6,6 +6,7 @@
 #include "common/unique_fd.h"
 #include "tests/support/fixture_mood.h"
 #include "tests/support/fixture_requests.h"
+#include "tests/support/fixture_tally.h"
 #include "tests/support/hostile_worker.h"
 
 #include <clusterd/worker.hpp>
@@ -67,12 +68,16 @@ clusterd::Worker::Handler handler_for(const Mode& mode, clusterd::Worker& worker
     };
   }
   if (mode.name == "events") {
-    // As most servers: it waits for no client, so it could accept all that come.
-    return [&worker, &requests](clusterd::Connection connection) {
+    // As most servers: it waits for no client, so it could accept all that come. With an argument
+    // it thinks for up to so many milliseconds.
+    return [&worker, &requests, most = mode.argument](clusterd::Connection connection) {
       const auto kept = std::make_shared<clusterd::Connection>(std::move(connection));
-      worker.watch(kept->fd(), [&worker, &requests, kept] {
+      const auto hold = std::make_shared<clusterd::test::FixtureHold>();
+      worker.watch(kept->fd(), [&worker, &requests, most, kept, hold] {
         worker.unwatch(kept->fd());
-        requests.serve(std::move(*kept));
+        if (most == 0) return requests.serve(std::move(*kept));
+        fixture_after(worker, std::rand() % (most + 1),
+                      [&requests, kept, hold] { requests.serve(std::move(*kept)); });
       });
     };
   }

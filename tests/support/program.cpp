@@ -44,6 +44,20 @@ std::vector<std::string> stat_fields(pid_t pid) {
   return fields;
 }
 
+/// Those that have a number at this place of stat_fields().
+std::vector<pid_t> processes_with(std::size_t field, pid_t number) {
+  std::vector<pid_t> result;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    const pid_t pid = static_cast<pid_t>(std::stol(name));
+    const auto fields = stat_fields(pid);
+    if (fields.size() > field && fields[field] == std::to_string(number)) result.push_back(pid);
+  }
+  return result;
+}
+
 }  // namespace
 
 Finished run(const std::vector<std::string>& argv) {
@@ -95,18 +109,19 @@ bool alive(pid_t pid) {
 }
 
 std::vector<pid_t> children_of(pid_t pid) {
-  std::vector<pid_t> result;
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc", ignored)) {
-    const std::string name = entry.path().filename().string();
-    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    const pid_t child = static_cast<pid_t>(std::stol(name));
-    const auto fields = stat_fields(child);
-    if (fields.size() > 1 && fields[1] == std::to_string(pid) && alive(child)) {
-      result.push_back(child);
-    }
-  }
+  auto result = processes_with(1, pid);
+  std::erase_if(result, [](pid_t child) { return !alive(child); });
   return result;
+}
+
+std::vector<pid_t> session_of(pid_t pid) { return processes_with(3, pid); }
+
+std::int64_t resident_kib(pid_t pid) {
+  std::istringstream text(read_file("/proc/" + std::to_string(pid) + "/statm"));
+  std::int64_t all = 0;
+  std::int64_t resident = 0;
+  text >> all >> resident;
+  return resident * ::sysconf(_SC_PAGESIZE) / 1024;
 }
 
 }  // namespace clusterd::test

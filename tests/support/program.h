@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -41,5 +42,9 @@ class Program {
 [[nodiscard]] bool alive(pid_t pid);
 /// Living children of a process.
 [[nodiscard]] std::vector<pid_t> children_of(pid_t pid);
+/// All processes of a Program's session, itself and zombies included.
+[[nodiscard]] std::vector<pid_t> session_of(pid_t pid);
+/// What a process holds in memory, in KiB.
+[[nodiscard]] std::int64_t resident_kib(pid_t pid);
 
 }  // namespace clusterd::test

@@ -121,6 +121,8 @@ TEST_CASE("scaled up, new slots are filled; scaled down, the highest leave") {
   CHECK_FALSE(stage.cluster().settled());
   (void)stage.bring_up(worker(3));
   CHECK(stage.tell(ScaleRequested{1}) == "TERM worker 4; worker 3 out; worker 2 out");
+  CHECK(stage.cluster().children().contains(worker(3)));
+  CHECK(stage.cluster().restarts(SlotId{2}) == 0);  // asked by the status for who leaves
   CHECK(stage.cluster().settled());
   CHECK(stage.tell(ScaleRequested{2}) == "spawn worker 5 in slot 1");
   CHECK(stage.die(worker(2)) == "forget worker 2");
