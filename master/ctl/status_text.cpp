@@ -117,16 +117,28 @@ std::string attention(const object& status) {
   return text.empty() ? text : "\n" + text;
 }
 
+/// What a worker on its way out waits for, and until when.
+std::string drain_text(const object& drain) {
+  const value* step = drain.if_contains("step");  // an older master does not say it
+  if (step != nullptr && *step == "kill") return "has got KILL";
+  char text[96];
+  const double left = drain.at("deadline_s").to_number<double>();
+  if (step != nullptr && *step == "exit") {
+    std::snprintf(text, sizeof text, "is to exit, KILL follows in %.1f s", left);
+  } else {
+    const std::string count = cell(drain.at("connections"));
+    std::snprintf(text, sizeof text, "waits for %s connection%s, at most %.1f s more",
+                  count.c_str(), count == "1" ? "" : "s", left);
+  }
+  return text;
+}
+
 std::string drains(const object& status) {
   std::string text;
   for (const value& worker : status.at("workers").as_array()) {
     const auto* drain = worker.at("drain").if_object();
     if (drain == nullptr) continue;
-    char line[128];
-    std::snprintf(line, sizeof line, "worker %s waits for %s connections, at most %.1f s more\n",
-                  cell(worker.at("id")).c_str(), cell(drain->at("connections")).c_str(),
-                  drain->at("deadline_s").to_number<double>());
-    text += line;
+    text += "worker " + cell(worker.at("id")) + " " + drain_text(*drain) + "\n";
   }
   return text.empty() ? text : "\n" + text;
 }

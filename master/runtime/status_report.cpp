@@ -100,17 +100,41 @@ void write_listeners(JsonWriter& json, const StatusSource& source) {
   json.end_array();
 }
 
+/// What is waited for: its connections, its exit (a signal was sent, or it has left the channel),
+/// or what KILL does. Nothing for who is not on its way out.
+const char* step_name(ChildState state) {
+  switch (state) {
+    case ChildState::draining:
+      return "connections";
+    case ChildState::lost:
+    case ChildState::terminating:
+      return "exit";
+    case ChildState::killing:
+      return "kill";
+    case ChildState::spawned:
+    case ChildState::online:
+    case ChildState::ready:
+    case ChildState::exited:
+      break;
+  }
+  return nullptr;
+}
+
 void write_drain(JsonWriter& json, const core::Cluster::Child& child, std::uint32_t connections,
                  TimePoint now) {
   json.key("drain");
-  if (child.fsm.state() != ChildState::draining) {
+  const char* step = step_name(child.fsm.state());
+  if (step == nullptr) {
     json.null();
     return;
   }
-  json.begin_object()
-      .member("connections", connections)
-      .member("deadline_s", seconds(child.fsm.deadline() - now))
-      .end_object();
+  json.begin_object().member("step", step).member("connections", connections).key("deadline_s");
+  if (child.fsm.state() == ChildState::killing) {
+    json.null();
+  } else {
+    json.value(std::max(0.0, seconds(child.fsm.deadline() - now)));
+  }
+  json.end_object();
 }
 
 void write_worker(JsonWriter& json, const StatusSource& source, ChildId id,
