@@ -85,17 +85,17 @@ TEST_CASE("a loop that turns is not asked, and an idle one is asked once a silen
   Heartbeat beat(kTimeout);
   TimePoint now = kStart;
   CHECK(ticks(beat, {0, 1, 2, 3, 3, 4, 4, 5}, now) == std::vector(8, Verdict::nothing));
-  CHECK(ticks(beat, {5, 5, 6, 6, 6, 7}, now) ==
-        std::vector{Verdict::nothing, Verdict::ping, Verdict::nothing, Verdict::nothing,
-                    Verdict::ping, Verdict::nothing});
+  CHECK(ticks(beat, {5, 5, 6, 6, 6, 7}, now) == std::vector{Verdict::nothing, Verdict::ping,
+                                                            Verdict::nothing, Verdict::nothing,
+                                                            Verdict::ping, Verdict::nothing});
 }
 
 TEST_CASE("who is not seen to turn for the timeout is hung") {
   Heartbeat beat(kTimeout);
   TimePoint now = kStart;
-  CHECK(ticks(beat, {7, 7, 7, 7, 7, 7}, now) ==
-        std::vector{Verdict::nothing, Verdict::nothing, Verdict::ping, Verdict::nothing,
-                    Verdict::hung, Verdict::hung});
+  CHECK(ticks(beat, {7, 7, 7, 7, 7, 7}, now) == std::vector{Verdict::nothing, Verdict::nothing,
+                                                            Verdict::ping, Verdict::nothing,
+                                                            Verdict::hung, Verdict::hung});
   beat.forgive();
   CHECK(ticks(beat, {7, 7, 7, 7}, now) ==
         std::vector{Verdict::nothing, Verdict::nothing, Verdict::nothing, Verdict::hung});
