@@ -6,7 +6,7 @@
 namespace clusterd::core {
 namespace {
 
-constexpr Duration kLongestPace = std::chrono::milliseconds(400);
+constexpr Duration kLongestPace = std::chrono::milliseconds(800);
 constexpr Duration kShortestPace = std::chrono::milliseconds(10);
 constexpr Duration::rep kFewestParts = 4;
 
@@ -22,20 +22,29 @@ Duration Heartbeat::pace(Duration timeout) {
   return std::max(kShortestPace, Duration(divided_up(timeout.count(), parts)));
 }
 
+TimePoint Heartbeat::next_tick(TimePoint now) const {
+  const Duration step = pace(timeout_);
+  const TimePoint point((now.time_since_epoch() / step + 1) * step);
+  const Duration patience = (pinged_ ? timeout_ : timeout_ / 2) - waited_;
+  return patience > Duration::zero() ? std::min(point, now + patience) : point;
+}
+
 Heartbeat::Verdict Heartbeat::tick(TimePoint now, std::uint64_t turns) {
   const Duration since = now - std::exchange(last_tick_, now);
   if (timeout_ == Duration::zero()) return Verdict::nothing;
   if (turns_ != turns) {
     turns_ = turns;
     pinged_ = false;
+    waited_ = Duration::zero();
     return Verdict::nothing;
   }
-  if (!std::exchange(pinged_, true)) {
-    waited_ = Duration::zero();
+  waited_ = since > 2 * pace(timeout_) ? Duration::zero() : waited_ + since;
+  if (!pinged_ && waited_ >= timeout_ / 2) {
+    pinged_ = true;
+    waited_ = timeout_ / 2;  // the other half is there to answer, however late this is
     return Verdict::ping;
   }
-  waited_ = since > 2 * pace(timeout_) ? Duration::zero() : waited_ + since;
-  return waited_ >= timeout_ ? Verdict::hung : Verdict::nothing;
+  return pinged_ && waited_ >= timeout_ ? Verdict::hung : Verdict::nothing;
 }
 
 }  // namespace clusterd::core

@@ -8,8 +8,8 @@
 namespace clusterd::core {
 
 /// Whether one worker's loop still turns. The worker counts its turns, and a tick compares. A loop
-/// that has nothing to do does not turn, so one that has not since the last tick is pinged, which
-/// makes it. It is hung if it has not turned for `timeout` after that ping.
+/// that has nothing to do does not turn, so one that was not seen to for half of the timeout is
+/// pinged, which makes it. It is hung if it was not seen to turn for all of `timeout`.
 ///
 /// Only ticks that come in time count. After a late one the master itself had been stopped, or the
 /// whole machine, and nobody knows for how long the worker could have run: its patience begins
@@ -21,9 +21,13 @@ class Heartbeat {
   /// `timeout` 0 = never hung.
   explicit Heartbeat(Duration timeout) : timeout_(timeout) {}
 
-  /// The time from tick to tick: the timeout in equal parts, four at least. A hang is found at most
-  /// two parts later than the timeout, and those are shorter than a second.
+  /// The longest time from tick to tick: the timeout in equal parts, four at least.
   [[nodiscard]] static Duration pace(Duration timeout);
+
+  /// When to tick again: the ticks of all who have one timeout are at the same points in time, a
+  /// pace apart, but for those at which its patience is half over or over. So a hang is found at
+  /// most a pace later than the timeout, which is less than a second.
+  [[nodiscard]] TimePoint next_tick(TimePoint now) const;
 
   [[nodiscard]] Duration timeout() const { return timeout_; }
 

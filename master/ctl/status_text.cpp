@@ -204,21 +204,24 @@ std::string trouble(const object& status, const value& slot) {
 std::string drain(const value& worker) {
   const object* what = worker.at("drain").if_object();
   if (what == nullptr) return "";
-  const value* then = what->if_contains("then");
-  const value* reason = what->if_contains("reason");
+  const value& step = what->at("step");
   const std::string connections = cell(what->at("connections"));
   std::string text = "worker " + cell(worker.at("id")) + " (slot " + cell(worker.at("slot")) + ")";
-  if (then != nullptr && *then == "KILL") {
-    text += " is to end";
-  } else if (connections == "0") {
-    text += " is about to leave";
+  if (step == "kill") {
+    text += " has got KILL";
   } else {
-    text += " waits for " + counted(what->at("connections"), "connection");
+    const bool leaves = step == "exit";
+    if (leaves) {
+      text += " is to end";
+    } else if (connections == "0") {
+      text += " is about to leave";
+    } else {
+      text += " waits for " + counted(what->at("connections"), "connection");
+    }
+    text += std::string(leaves ? "; KILL" : "; TERM") + " in " +
+            text_of(what->at("deadline_s").to_number<double>());
   }
-  text += "; " + (then == nullptr ? "TERM" : cell(*then)) + " in " +
-          text_of(what->at("deadline_s").to_number<double>());
-  if (reason != nullptr) text += ": " + shown(*reason);
-  return text + "\n";
+  return text + ": " + shown(what->at("reason")) + "\n";
 }
 
 /// What it says of itself.

@@ -14,10 +14,9 @@ using Verdict = core::Heartbeat::Verdict;
 constexpr Duration kRecyclingPace = std::chrono::seconds(1);
 constexpr Duration kRemindAfter = std::chrono::seconds(30);
 
-/// The next of the points in time that lie `pace` apart: workers of one pace are looked at in one
-/// turn of the loop.
-TimePoint next_point(TimePoint now, Duration pace) {
-  return TimePoint((now.time_since_epoch() / pace + 1) * pace);
+/// The next of the points in time that lie a pace apart, so that all are looked at in one turn.
+TimePoint next_recycling(TimePoint now) {
+  return TimePoint((now.time_since_epoch() / kRecyclingPace + 1) * kRecyclingPace);
 }
 
 std::string in_words(Duration time) {
@@ -71,10 +70,12 @@ void Health::said_trigger(ChildId child) {
 }
 
 void Health::set_beat(Watched& watched) {
-  const Duration timeout = watched.terms.heartbeat_timeout;
-  const bool beats = timeout > Duration::zero() && (watched.terms.counts_turns || watched.watchdog);
-  watched.beats_at =
-      beats ? next_point(Clock::now(), core::Heartbeat::pace(timeout)) : TimePoint::max();
+  watched.beats_at = TimePoint::max();
+  if (watched.terms.heartbeat_timeout == Duration::zero()) return;
+  const TimePoint now = Clock::now();
+  if (watched.terms.counts_turns) watched.beats_at = watched.loop.next_tick(now);
+  if (watched.watchdog)
+    watched.beats_at = std::min(watched.beats_at, watched.watchdog->next_tick(now));
 }
 
 void Health::arm() {
@@ -101,7 +102,7 @@ void Health::arm() {
 void Health::look() {
   const TimePoint now = Clock::now();
   const bool recycling = recycling_at_ <= now;
-  if (recycling) recycling_at_ = next_point(now, kRecyclingPace);
+  if (recycling) recycling_at_ = next_recycling(now);
   // What is told of one may change who is watched.
   std::vector<ChildId> children;
   for (const auto& entry : watched_) children.push_back(entry.first);
@@ -118,11 +119,11 @@ void Health::look() {
 
 /// Tells of one thing at most, and does not touch `watched` after it.
 void Health::beat(ChildId child, Watched& watched, TimePoint now) {
-  set_beat(watched);
   Verdict loop = Verdict::nothing;
   if (watched.terms.counts_turns) loop = watched.loop.tick(now, events_.sample(child).turns);
   const bool silent =
       watched.watchdog && watched.watchdog->tick(now, watched.watchdogs) == Verdict::hung;
+  set_beat(watched);
   const std::string timeout = in_words(watched.terms.heartbeat_timeout);
   if (loop == Verdict::hung) {
     found_hung(child, watched, "its loop has not turned for " + timeout);

@@ -112,21 +112,42 @@ void write_listeners(JsonWriter& json, const StatusSource& source) {
   json.end_array();
 }
 
+/// What is waited for: its connections, its exit (a signal was sent, or it has left the channel),
+/// or what KILL does. Nothing for who is not on its way out.
+const char* step_name(ChildState state) {
+  switch (state) {
+    case ChildState::draining:
+      return "connections";
+    case ChildState::lost:
+    case ChildState::terminating:
+      return "exit";
+    case ChildState::killing:
+      return "kill";
+    case ChildState::spawned:
+    case ChildState::online:
+    case ChildState::ready:
+    case ChildState::exited:
+      break;
+  }
+  return nullptr;
+}
+
 void write_drain(JsonWriter& json, const core::Cluster::Child& child, std::uint32_t connections,
                  TimePoint now) {
   const ChildState state = child.fsm.state();
-  const bool drains = state == ChildState::draining;
   json.key("drain");
-  if (!drains && state != ChildState::terminating && state != ChildState::lost) {
+  const char* step = step_name(state);
+  if (step == nullptr) {
     json.null();
     return;
   }
-  json.begin_object()
-      .member("connections", connections)
-      .member("deadline_s", std::max(0.0, seconds(child.fsm.deadline() - now)))
-      .member("then", drains ? "TERM" : "KILL")
-      .member("reason", child.because.empty() ? child.why : child.because)
-      .end_object();
+  json.begin_object().member("step", step).member("connections", connections).key("deadline_s");
+  if (state == ChildState::killing) {
+    json.null();
+  } else {
+    json.value(std::max(0.0, seconds(child.fsm.deadline() - now)));
+  }
+  json.member("reason", child.because.empty() ? child.why : child.because).end_object();
 }
 
 void write_worker(JsonWriter& json, const StatusSource& source, ChildId id,

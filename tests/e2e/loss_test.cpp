@@ -148,7 +148,7 @@ TEST_CASE("a stop serves what waits in the kernel's queue") {
 }
 
 TEST_CASE("a worker that runs out of descriptors passes on what it cannot hold") {
-  Cluster cluster({.workers = 2, .command = {fixture_worker(), "few-fds", "12"}});
+  Cluster cluster({.workers = 2, .command = {fixture_worker(), "few-fds", "13"}});
   for (int round = 0; round < 5; ++round) {
     auto clients = open_many(cluster.port(), 40);
     CHECK(read_all(clients)[Reply::Kind::ok] == 40);

@@ -11,6 +11,7 @@ namespace clusterd::test {
 ///   FIXTURE_NEVER_READY=1         says hello, and no more
 ///   FIXTURE_READY_AFTER_MS=N      ready so much later
 ///   FIXTURE_DIE_AFTER_MS=N        exits with 3 so long after it is ready
+///   FIXTURE_WATCHDOGS=N           says WATCHDOG=1 each 100 ms, N times in all
 ///   FIXTURE_MOOD_FILE=PATH        a file of such lines, read at the start; they count before the
 ///                                 environment. So a test changes the mood of those to come without
 ///                                 a word to the master. A file that is not there says nothing.

@@ -11,8 +11,10 @@
 
 #include <clusterd/worker.hpp>
 #include <csignal>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <iterator>
 #include <memory>
@@ -21,6 +23,7 @@
 #include <string>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <vector>
 
@@ -111,11 +114,29 @@ int echo_datagrams() {
   return worker.run();
 }
 
+void say_watchdog(clusterd::Worker& worker, int times) {
+  if (times == 0) return;
+  const char* name = std::getenv("NOTIFY_SOCKET");
+  sockaddr_un to{};
+  to.sun_family = AF_UNIX;
+  const std::size_t length = name == nullptr ? 0 : std::strlen(name);
+  if (length == 0 || length >= sizeof to.sun_path) return;
+  std::memcpy(to.sun_path, name, length);
+  if (to.sun_path[0] == '@') to.sun_path[0] = '\0';
+  const clusterd::UniqueFd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  (void)!::sendto(fd.get(), "WATCHDOG=1", 10, MSG_NOSIGNAL, reinterpret_cast<sockaddr*>(&to),
+                  static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length));
+  fixture_after(worker, 100, [&worker, times] { say_watchdog(worker, times - 1); });
+}
+
 /// Says ready, in the mood that it is in.
 void be_ready(clusterd::Worker& worker) {
   if (!mood("NEVER_READY").empty()) return;
   const auto ready = [&worker] {
     worker.ready();
+    if (const std::string times = mood("WATCHDOGS"); !times.empty()) {
+      say_watchdog(worker, std::stoi(times));
+    }
     const std::string life = mood("DIE_AFTER_MS");
     if (!life.empty()) fixture_after(worker, std::stoi(life), [] { ::_exit(3); });
   };

@@ -30,7 +30,8 @@ Reply::Kind read_more(int fd, std::string& text, Clock::time_point end) {
 Reply finish(Reply::Kind kind, const std::string& text) {
   const std::size_t body = text.find("\r\n\r\n");
   const bool whole = text.starts_with("HTTP/1.1 200") && body != std::string::npos;
-  return {whole ? Reply::Kind::ok : kind, whole ? text.substr(body + 4) : "", Clock::now()};
+  const bool closes = text.find("\r\nConnection: close\r\n") < body;
+  return {whole ? Reply::Kind::ok : kind, whole ? text.substr(body + 4) : "", Clock::now(), closes};
 }
 
 }  // namespace
@@ -43,8 +44,8 @@ Client::Client(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CL
   if (::connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) < 0) fd_.reset();
 }
 
-void Client::ask(bool close) {
-  const std::string request = std::string("GET / HTTP/1.1\r\nHost: test\r\n") +
+void Client::ask(bool close, const std::string& path) {
+  const std::string request = "GET " + path + " HTTP/1.1\r\nHost: test\r\n" +
                               (close ? "Connection: close\r\n" : "") + "\r\n";
   (void)!::send(fd_.get(), request.data(), request.size(), MSG_NOSIGNAL);
 }
@@ -70,14 +71,14 @@ Reply Client::read_one(std::chrono::milliseconds deadline) {
       if (text.size() >= head + 4 + length) return finish(Reply::Kind::other, text);
     }
     const Reply::Kind kind = read_more(fd(), text, end);
-    if (kind != Reply::Kind::ok) return {kind, "", Clock::now()};
+    if (kind != Reply::Kind::ok) return {kind, text, Clock::now()};
   }
 }
 
-Reply get(std::uint16_t port, std::chrono::milliseconds deadline) {
+Reply get(std::uint16_t port, std::chrono::milliseconds deadline, const std::string& path) {
   Client client(port);
   if (client.refused()) return {Reply::Kind::refused, "", Clock::now()};
-  client.ask();
+  client.ask(true, path);
   return client.read_to_end(deadline);
 }
 

@@ -14,6 +14,7 @@ struct Reply {
   Kind kind = Kind::other;
   std::string body;
   std::chrono::steady_clock::time_point at;  ///< when the end was seen
+  bool closes = false;                       ///< it said "Connection: close"
 
   [[nodiscard]] bool ok() const { return kind == Kind::ok; }
 };
@@ -27,7 +28,7 @@ class Client {
   [[nodiscard]] bool refused() const { return !fd_; }
   [[nodiscard]] int fd() const { return fd_.get(); }
   /// Sends a GET; with `close`, "Connection: close".
-  void ask(bool close = true);
+  void ask(bool close = true, const std::string& path = "/");
   /// Reads until the end of the connection.
   [[nodiscard]] Reply read_to_end(std::chrono::milliseconds deadline);
   /// Reads one answer with a Content-Length and leaves the connection open.
@@ -40,7 +41,8 @@ class Client {
 
 /// One connection, one request, one answer.
 [[nodiscard]] Reply get(std::uint16_t port,
-                        std::chrono::milliseconds deadline = std::chrono::seconds(10));
+                        std::chrono::milliseconds deadline = std::chrono::seconds(10),
+                        const std::string& path = "/");
 
 /// The number in "handled by worker, pid is N".
 [[nodiscard]] long pid_in(const std::string& body);

@@ -71,9 +71,9 @@ SLOT  WORKER   PID  GEN  STATE  ACTIVE  PENDING  TAKEN  REQUESTS     UP
 
 TEST_CASE("status in a reload says how far it is, who drains, for what, and until when") {
   const std::string drain =
-      R"({"connections":2,"deadline_s":3.21,"then":"TERM",
+      R"({"connections":2,"deadline_s":3.21,"step":"connections",
           "reason":"generation 2 takes its place"})";
-  const std::string killed = R"({"connections":1,"deadline_s":14.0,"then":"KILL","reason":"why"})";
+  const std::string killed = R"({"connections":1,"deadline_s":14.0,"step":"exit","reason":"why"})";
   CHECK(text_of({.state = "reloading",
                  .rollout = R"({"from":1,"to":2,"replaced":1,"of":2})",
                  .listeners =

@@ -4,10 +4,12 @@
 #include "worker/src/worker_state.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <utility>
 
 namespace clusterd::detail {
@@ -19,6 +21,11 @@ Peer to_peer(const handoff::Peer& from) {
   peer.port = from.port;
   std::copy(std::begin(from.address), std::end(from.address), std::begin(peer.address));
   return peer;
+}
+
+/// What others of this machine, or this one in a while, may have.
+bool is_shortage(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
 }  // namespace
@@ -69,7 +76,10 @@ void WorkerState::on_listening_socket(ListenerState& listener) {
   socklen_t length = sizeof address;
   const int fd = ::accept4(listener.socket.get(), reinterpret_cast<sockaddr*>(&address), &length,
                            SOCK_NONBLOCK | SOCK_CLOEXEC);
-  if (fd < 0) return;  // another worker was quicker, or the client is gone
+  if (fd < 0) {  // another worker was quicker, or the client is gone, or there is no room
+    if (is_shortage(errno)) pause_accepting();
+    return;
+  }
   auto& accepted = tally->page->accepted[listener.index];
   accepted.store(accepted.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   // Out and in again puts this worker last in the kernel's queue of those that wait on the
@@ -90,7 +100,7 @@ void WorkerState::deliver(ListenerState& listener, int fd, const Peer& peer) {
 }
 
 void WorkerState::arm(ListenerState& listener, bool wanted) {
-  wanted = wanted && !draining && !takes_nothing && !tally->at_limit();
+  wanted = wanted && !draining && !takes_nothing && !pausing && !tally->at_limit();
   if (listener.armed == wanted) return;
   listener.armed = wanted;
   if (!wanted) {
@@ -103,6 +113,24 @@ void WorkerState::arm(ListenerState& listener, bool wanted) {
   const std::uint32_t exclusive = managed ? static_cast<std::uint32_t>(EPOLLEXCLUSIVE) : 0U;
   add_to_epoll(listener.socket.get(), EPOLLIN | exclusive,
                kListener | static_cast<std::uint64_t>(at));
+}
+
+/// The connection stays in the queue, so a loop that went on would spin. It is out of the others'
+/// way until a tenth of a second is over.
+void WorkerState::pause_accepting() {
+  pausing = true;
+  for (const auto& listener : listeners) {
+    if (listener->socket) arm(*listener, false);
+  }
+  const itimerspec once{{0, 0}, {0, 100'000'000}};
+  ::timerfd_settime(pause.get(), 0, &once, nullptr);
+}
+
+void WorkerState::go_on_accepting() {
+  pausing = false;
+  for (const auto& listener : listeners) {
+    if (listener->socket) arm(*listener, listener->handler != nullptr);
+  }
 }
 
 void WorkerState::read_offers(bool wanted) {

@@ -38,9 +38,10 @@ class Turn {
 
 WorkerState::WorkerState()
     : epoll(::epoll_create1(EPOLL_CLOEXEC)),
-      deadline(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)) {
+      deadline(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)),
+      pause(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)) {
   if (!epoll) raise(errno_error("make an epoll set"));
-  if (!deadline) raise(errno_error("make a timer"));
+  if (!deadline || !pause) raise(errno_error("make a timer"));
   channel = ChannelClient::from_environment();
   managed = channel.has_value();
   if (!managed) {
@@ -60,6 +61,7 @@ WorkerState::WorkerState()
   messages = std::make_unique<Messages>(outbox);
   add_to_epoll(tally->changed.get(), EPOLLIN | EPOLLET, kChanged);
   add_to_epoll(deadline.get(), EPOLLIN, kDeadline);
+  add_to_epoll(pause.get(), EPOLLIN | EPOLLET, kPause);
 }
 
 WorkerState::~WorkerState() {
@@ -146,6 +148,8 @@ void WorkerState::handle(std::uint64_t event) {
     on_offers();
   } else if (event == kChanged) {
     on_changed();
+  } else if (event == kPause) {
+    go_on_accepting();
   } else if ((event & kListener) != 0) {
     on_listening_socket(*listeners[event & kIndex]);
   } else if ((event & kWatched) != 0) {

@@ -73,6 +73,8 @@ struct WorkerState {
   void deliver(ListenerState& listener, int fd, const Peer& peer);
   void arm(ListenerState& listener, bool wanted);
   void read_offers(bool wanted);
+  void pause_accepting();
+  void go_on_accepting();
   void begin_drain();
   bool take_no_more() noexcept;
   void leave_of_own_accord();
@@ -92,6 +94,7 @@ struct WorkerState {
 
   UniqueFd epoll;
   UniqueFd deadline;  ///< a timer: `leave_at`
+  UniqueFd pause;     ///< a timer: the end of `pausing`
   std::optional<ChannelClient> channel;
   std::shared_ptr<Outbox> outbox;  ///< empty without a master
   std::unique_ptr<Messages> messages;
@@ -113,6 +116,7 @@ struct WorkerState {
   bool leaves_by_itself = false;           ///< `suicidal` has been acted on
   bool orphaned = false;                   ///< the master is gone
   bool managed = false;
+  bool pausing = false;   ///< accepts nothing: it is short of descriptors or memory
   bool draining = false;  ///< as `tally->draining`, which other threads may read
   bool waits_writable = false;
   bool offers_ended = false;
