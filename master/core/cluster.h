@@ -102,9 +102,9 @@ class Cluster {
   void left_slot(Step& step, ChildId id, const Child& child, const ChildGone& gone);
   void departs(Step& step, ChildId id, const Departs& departs);
   void replace_dead(Step& step, ChildId id, SlotId slot, const SlotOrder& order,
-                    const std::string& why);
-  void challenger_died(Step& step, SlotId slot);
-  void give_up(Step& step, ChildId id, SlotId slot, const std::string& why);
+                    const Death& death);
+  void challenger_died(Step& step, SlotId slot, const Death& death);
+  void give_up(Step& step, ChildId id, SlotId slot, const Death& death);
   void probe_later(Step& step, Role role);
   void probe(Step& step, Role role);
   void recover(Step& step, ChildId by);

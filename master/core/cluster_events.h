@@ -5,6 +5,7 @@
 #include "master/core/child_fsm.h"
 #include "master/core/plan.h"
 
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -50,6 +51,7 @@ struct Outcome {
   };
   Kind kind = Kind::stopped;
   std::string why;
+  std::optional<ExitStatus> status = {};  ///< of the last death, if it was an end
 
   friend bool operator==(const Outcome&, const Outcome&) = default;
 };
@@ -82,13 +84,14 @@ struct Note {
   Kind kind{};
   ChildId child;
   SlotId slot{};         ///< for workers
-  ExitStatus status;     ///< gone
+  ExitStatus status;     ///< gone; giveup, if `exited`
   bool planned = false;  ///< gone
   /// ready, all_ready: since start; gone: uptime; backing_off, giveup: the delay
   Duration time{};
   std::string why;  ///< drain, suicide, hang, giveup: the reason; gone: that of our last signal
-  std::string last_words = {};  ///< gone
+  std::string last_words = {};  ///< gone, giveup
   Generation generation{};      ///< of the child, or that a reload brought
+  bool exited = false;          ///< giveup: the last death was an end, not a worker's word
 };
 
 // What is to be done, in this order.

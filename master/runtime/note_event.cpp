@@ -7,18 +7,23 @@ namespace {
 
 using Kind = core::Note::Kind;
 
-void add_end(Event& event, const core::Note& note) {
+void add_exit(Event& event, const core::Note& note) {
   using Status = core::ExitStatus::Kind;
   if (note.status.kind == Status::exited) event.code = note.status.value;
   if (note.status.kind == Status::signaled) event.signal = signal_name(note.status.value);
-  event.planned = note.planned;
-  event.uptime = note.time;
   event.reason = describe(note.status, note.why);
   event.last_words = note.last_words;
 }
 
 Event because(Event event, const core::Note& note) {
   event.reason = note.why;
+  return event;
+}
+
+/// With how the last of them ended, if it has.
+Event giveup(Event event, const core::Note& note) {
+  if (!note.exited) return because(std::move(event), note);
+  add_exit(event, note);
   return event;
 }
 
@@ -56,7 +61,7 @@ std::optional<Event> to_event(const core::Note& note, pid_t pid, Generation gene
     case Kind::hang:
       return because(about("hang"), note);
     case Kind::giveup:
-      return because(about("giveup"), note);
+      return giveup(about("giveup"), note);
     case Kind::recover:
       return about("recover");
     case Kind::reload: {
@@ -71,7 +76,9 @@ std::optional<Event> to_event(const core::Note& note, pid_t pid, Generation gene
     }
     case Kind::gone: {
       Event event = about(note.child.role == Role::agent ? "agent_exit" : "exit");
-      add_end(event, note);
+      add_exit(event, note);
+      event.planned = note.planned;
+      event.uptime = note.time;
       return event;
     }
     case Kind::all_ready: {

@@ -22,6 +22,10 @@ std::string seat(const core::Note& note) {
 
 std::string since(const std::string& why) { return why.empty() ? "" : ", since " + why; }
 
+std::string last(const core::Note& note) {
+  return note.exited ? ": " + describe(note.status, note.why) : since(note.why);
+}
+
 std::string generation(const core::Note& note) {
   return "generation " + std::to_string(number_of(note.generation));
 }
@@ -61,8 +65,8 @@ void write_note(const core::Note& note, pid_t pid) {
       log::error(who(note, pid) + " hangs: " + note.why);
       break;
     case Kind::giveup:
-      log::error("giving up on " + seat(note) + since(note.why) +
-                 ": too many deaths; one more start is tried in " + describe(note.time));
+      log::error("giving up on " + seat(note) + ": too many deaths, the last of " + who(note, pid) +
+                 last(note) + "; one more start is tried in " + describe(note.time));
       break;
     case Kind::recover:
       log::info(who(note, pid) + " is ready: recovered");
