@@ -1,5 +1,6 @@
 #include "master/ctl/status_text.h"
 
+#include "config/words.h"
 #include "master/ctl/table.h"
 
 #include <boost/json/array.hpp>
@@ -98,6 +99,20 @@ std::string workers(const object& status, bool colour) {
   return table.text(colour);
 }
 
+/// The last three lines that a worker wrote: anything, and fit to be shown.
+std::string last_words(const value& words) {
+  if (!words.is_string()) return "";
+  std::string_view rest(words.as_string());
+  std::string text;
+  for (int line = 0; line < 3 && !rest.empty(); ++line) {
+    if (rest.ends_with('\n')) rest.remove_suffix(1);
+    const std::size_t start = rest.rfind('\n') + 1;  // 0 if there is none
+    text.insert(0, "  " + config::escaped(rest.substr(start)) + "\n");
+    rest = rest.substr(0, start);
+  }
+  return text;
+}
+
 /// What an operator should look at: slots without a worker, and what the last one died of.
 std::string attention(const object& status) {
   std::string text;
@@ -110,9 +125,11 @@ std::string attention(const object& status) {
       text += when;
     }
     if (const auto* last = slot.at("last_exit").if_object()) {
-      text += ": its last worker " + cell(last->at("reason"));
+      text += ": its last worker " + config::escaped(cell(last->at("reason"))) + "\n";
+      text += last_words(last->at("stderr"));
+    } else {
+      text += "\n";
     }
-    text += "\n";
   }
   return text.empty() ? text : "\n" + text;
 }
