@@ -5,10 +5,12 @@
 #include "config/parse.h"
 #include "master/os/control_socket.h"
 #include "master/os/self.h"
+#include "master/runtime/describe.h"
 #include "master/runtime/open_listener.h"
 #include "master/runtime/supervisor.h"
 
 #include <cstdio>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -69,6 +71,10 @@ Result<std::vector<os::Listener>> open_listeners(const config::Settings& setting
   return listeners;
 }
 
+std::string last(const core::Outcome& outcome) {
+  return outcome.status ? ": " + runtime::describe(*outcome.status) : "";
+}
+
 int end(const core::Outcome& outcome) {
   using Kind = core::Outcome::Kind;
   if (outcome.kind == Kind::stopped) log::info("stopped");
@@ -77,9 +83,9 @@ int end(const core::Outcome& outcome) {
     case Kind::stopped:
       return 0;
     case Kind::never_started:
-      return say("could not start: " + outcome.why, kExitGaveUp);
+      return say("could not start: " + outcome.why + last(outcome), kExitGaveUp);
     case Kind::gave_up:
-      return say("gave up: " + outcome.why, kExitGaveUp);
+      return say("gave up: " + outcome.why + last(outcome), kExitGaveUp);
   }
   return kExitGaveUp;
 }

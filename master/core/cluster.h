@@ -92,9 +92,10 @@ class Cluster {
   void gone(Step& step, ChildId id, const ChildGone& gone);
   void left_slot(Step& step, ChildId id, const Child& child, const ChildGone& gone);
   void departs(Step& step, ChildId id, const Departs& departs);
-  void replace_dead(Step& step, const SlotOrder& order, Note death);
-  void challenger_died(Step& step, SlotId slot);
-  void give_up(Step& step, Note death);
+  void replace_dead(Step& step, ChildId id, SlotId slot, const SlotOrder& order,
+                    const Death& death);
+  void challenger_died(Step& step, SlotId slot, const Death& death);
+  void give_up(Step& step, ChildId id, SlotId slot, const Death& death);
   void probe_later(Step& step, Role role);
   void probe(Step& step, Role role);
   void recover(Step& step, ChildId by);

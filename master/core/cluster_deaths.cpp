@@ -10,7 +10,8 @@ namespace {
 /// A slot that loses this many children in a row before the cluster was ever ready ends the start.
 constexpr unsigned kStartAttempts = 3;
 
-std::string since(const std::string& why) { return why.empty() ? "" : ", since " + why; }
+/// Where the machine has no room for another process, it is asked again at least this often.
+constexpr Duration kRoomRetry = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -51,21 +52,13 @@ void Cluster::left_slot(Step& step, ChildId id, const Child& child, const ChildG
   SlotFsm& slot = slot_of(id.role, child.slot);
   const Duration ready_for = gone.was_ready ? step.now - child.ready_at : Duration::zero();
   if (slot.challenger() == id) {
-    challenger_died(step, child.slot);
+    challenger_died(step, child.slot, {child.why, &gone});
   } else if (slot.incumbent() == id && gone.planned) {
     obey(step, id.role, child.slot, slot.vacated_as_planned());
   } else if (slot.incumbent() == id) {
-    replace_dead(step, slot.vacated(step.now, ready_for, fresh_timer(), spread()),
-                 {Note::Kind::giveup,
-                  id,
-                  child.slot,
-                  gone.status,
-                  false,
-                  {},
-                  child.why,
-                  gone.last_words,
-                  child.generation,
-                  true});
+    const Duration at_most = gone.status.lacked_room() ? kRoomRetry : Duration::max();
+    const SlotOrder order = slot.vacated(step.now, ready_for, fresh_timer(), spread(), at_most);
+    replace_dead(step, id, child.slot, order, {child.why, &gone});
   }
 }
 
@@ -79,45 +72,44 @@ void Cluster::departs(Step& step, ChildId id, const Departs& departs) {
   if (on_trial(step.now, id)) fail_rollout(step, blame(id));
   if (id.role == Role::worker && number_of(child.slot) >= slots_.size()) return;
   SlotFsm& slot = slot_of(id.role, child.slot);
-  if (slot.challenger() == id) return challenger_died(step, child.slot);
+  if (slot.challenger() == id) return challenger_died(step, child.slot, {child.because});
   if (slot.incumbent() != id) return;
   // One that was never ready is as good as dead: there is a delay if that goes on.
   const SlotOrder order = child.fsm.was_ready()
                               ? slot.vacated_as_planned()
                               : slot.vacated(step.now, {}, fresh_timer(), spread());
-  replace_dead(step, order, note_of(Note::Kind::giveup, id, child.because));
+  replace_dead(step, id, child.slot, order, {child.because});
 }
 
 /// Counts a death, or what comes to the same, and fills the slot unless there were too many.
-/// `death` is what is told in that case.
-void Cluster::replace_dead(Step& step, const SlotOrder& order, Note death) {
-  const ChildId id = death.child;
-  const SlotId slot = death.slot;
+void Cluster::replace_dead(Step& step, ChildId id, SlotId slot, const SlotOrder& order,
+                           const Death& death) {
   if (state_ == ClusterState::stopping) return obey(step, id.role, slot, order);
   // Its challenger has its place already.
   if (id.role == Role::worker && slot_of(id.role, slot).incumbent()) {
     ++records_[number_of(slot)].starts;
   }
   Pool& pool = pool_of(id.role);
-  const bool too_many = pool.limiter.death(step.now);
+  const bool too_many = death.counts() && pool.limiter.death(step.now);
   if (state_ == ClusterState::starting) {
     const unsigned deaths = slot_of(id.role, slot).deaths();
     if (too_many || deaths >= kStartAttempts) {
-      return stop(step, {Outcome::Kind::never_started,
-                         to_string(id) + " ended before the cluster was ready: " +
-                             (too_many ? std::to_string(pool.limiter.limit()) + " deaths"
-                                       : std::to_string(deaths) + " deaths in a row in its slot") +
-                             (death.why.empty() ? "" : ", the last since " + death.why)});
+      Outcome outcome = death.ends(Outcome::Kind::never_started);
+      outcome.why = to_string(id) + " ended before the cluster was ready: " +
+                    (too_many ? std::to_string(pool.limiter.limit()) + " deaths"
+                              : std::to_string(deaths) + " deaths in a row in its slot") +
+                    (death.why.empty() ? "" : ", the last since " + death.why);
+      return stop(step, std::move(outcome));
     }
   } else if (too_many || pool.gave_up) {
-    return give_up(step, std::move(death));
+    return give_up(step, id, slot, death);
   }
   obey(step, id.role, slot, order);
 }
 
 /// Its incumbent serves on, so there is no hurry.
-void Cluster::challenger_died(Step& step, SlotId slot) {
-  const bool too_many = workers_.limiter.death(step.now);
+void Cluster::challenger_died(Step& step, SlotId slot, const Death& death) {
+  const bool too_many = death.counts() && workers_.limiter.death(step.now);
   const Duration at_least = too_many ? plan_.giveup_retry : Duration::zero();
   const SlotOrder order =
       slot_of(Role::worker, slot).challenger_died(step.now, at_least, fresh_timer(), spread());
@@ -126,22 +118,27 @@ void Cluster::challenger_died(Step& step, SlotId slot) {
 
 /// The slots of healthy children stay as they are; the others stay empty, but for a probe now and
 /// then.
-void Cluster::give_up(Step& step, Note death) {
-  const ChildId id = death.child;
+void Cluster::give_up(Step& step, ChildId id, SlotId slot, const Death& death) {
   Pool& pool = pool_of(id.role);
   if (pool.probe == id) pool.probe.reset();
-  slot_of(id.role, death.slot).give_up();
+  slot_of(id.role, slot).give_up();
   for (const SlotId other : slots_of(id.role)) {
     SlotFsm& fsm = slot_of(id.role, other);
     if (fsm.state() == SlotState::backing_off) fsm.give_up();
   }
   if (!std::exchange(pool.gave_up, true)) {
-    death.time = plan_.giveup_retry;
-    step.note(death);
+    Note note{Note::Kind::giveup, id, slot, {}, false, plan_.giveup_retry, death.why};
+    if (death.gone != nullptr) {
+      note.exited = true;
+      note.status = death.gone->status;
+      note.last_words = death.gone->last_words;
+    }
+    step.note(std::move(note));
     if (plan_.exit_on_giveup) {
-      return stop(step, {Outcome::Kind::gave_up, std::to_string(pool.limiter.limit()) +
-                                                     " deaths, the last of " + to_string(id) +
-                                                     since(death.why)});
+      Outcome outcome = death.ends(Outcome::Kind::gave_up);
+      outcome.why = std::to_string(pool.limiter.limit()) + " deaths, the last of " + to_string(id) +
+                    (death.why.empty() ? "" : ", since " + death.why);
+      return stop(step, std::move(outcome));
     }
   }
   probe_later(step, id.role);

@@ -5,6 +5,7 @@
 #include "master/core/child_fsm.h"
 #include "master/core/plan.h"
 
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -50,6 +51,7 @@ struct Outcome {
   };
   Kind kind = Kind::stopped;
   std::string why;
+  std::optional<ExitStatus> status = {};  ///< of the last death, if it was an end
 
   friend bool operator==(const Outcome&, const Outcome&) = default;
 };

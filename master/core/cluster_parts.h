@@ -23,6 +23,20 @@ struct ClusterChild {
   std::string recycle = {};  ///< why it is to be replaced; empty: it is not
 };
 
+/// What counts as one: an end that nobody asked for, or a child's word that it will end.
+struct Death {
+  std::string why;                  ///< of the signal it was given, or its own word
+  const ChildGone* gone = nullptr;  ///< if it has ended
+
+  /// Where there was no room, giving up would only make it last longer.
+  [[nodiscard]] bool counts() const { return gone == nullptr || !gone->status.lacked_room(); }
+  [[nodiscard]] Outcome ends(Outcome::Kind kind) const {
+    Outcome outcome{kind, {}, {}};
+    if (gone != nullptr) outcome.status = gone->status;
+    return outcome;
+  }
+};
+
 struct SlotRecord {
   std::uint32_t starts = 0;
   std::optional<LastExit> last_exit = {};

@@ -142,7 +142,9 @@ void Cluster::scale(Step& step, std::uint32_t workers) {
     slots_.pop_back();
     records_.pop_back();
     for (const auto child : {slot.challenger(), slot.incumbent()}) {
-      if (child) ask_to_leave(step, *child, "scaled down to " + std::to_string(workers));
+      // One whose end is why a rollout goes back may be in the slot still.
+      if (!child || !children_.contains(*child)) continue;
+      ask_to_leave(step, *child, "scaled down to " + std::to_string(workers));
     }
   }
   while (slots_.size() < workers) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
 #include <string>
 
@@ -17,6 +18,12 @@ struct ExitStatus {
   int value = 0;
   bool dumped_core = false;
   std::string detail;
+
+  /// There was no room for it on the machine, which is no fault of its own.
+  [[nodiscard]] bool lacked_room() const {
+    return kind == Kind::not_started &&
+           (value == EAGAIN || value == ENOMEM || value == EMFILE || value == ENFILE);
+  }
 
   friend bool operator==(const ExitStatus&, const ExitStatus&) = default;
 };

@@ -22,11 +22,12 @@ void SlotFsm::close() {
 
 void SlotFsm::occupied(ChildId child) { incumbent_ = child; }
 
-SlotOrder SlotFsm::vacated(TimePoint now, Duration ready_for, TimerId fresh, double spread) {
+SlotOrder SlotFsm::vacated(TimePoint now, Duration ready_for, TimerId fresh, double spread,
+                           Duration at_most) {
   if (state_ != SlotState::running) return {};
   if (!wanted_) return vacated_as_planned();
   incumbent_.reset();
-  const Duration delay = delay_.next(ready_for, spread);
+  const Duration delay = std::min(at_most, delay_.next(ready_for, spread));
   if (challenger_takes_over()) return {};
   if (delay == Duration::zero()) return {SlotOrder::Kind::spawn, {}};
   state_ = SlotState::backing_off;

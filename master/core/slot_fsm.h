@@ -41,9 +41,9 @@ class SlotFsm {
   /// The child that spawn asked for was forked.
   void occupied(ChildId child);
   /// Its child has ended, unasked; `ready_for` is how long it had been ready, `spread` is
-  /// RestartDelay's. A challenger takes its place at once.
+  /// RestartDelay's. A challenger takes its place at once; else the next waits for `at_most`.
   [[nodiscard]] SlotOrder vacated(TimePoint now, Duration ready_for, TimerId fresh,
-                                  double spread = 0);
+                                  double spread = 0, Duration at_most = Duration::max());
   /// Its child has ended as it was asked to, or has said that it will go.
   [[nodiscard]] SlotOrder vacated_as_planned();
   [[nodiscard]] SlotOrder timer_fired(TimerId id);

@@ -112,8 +112,7 @@ void Channel::read_rest() {
   // Not the buffer of read(), which may be on its way through this.
   std::vector<char> buffer(kReadAtOnce);
   for (int reads = 0; reads < kMostOfRest && socket_.is_open(); ++reads) {
-    const ssize_t got =
-        ::recv(socket_.native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    const ssize_t got = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (got <= 0 || !take({buffer.data(), static_cast<std::size_t>(got)})) return;
   }
 }

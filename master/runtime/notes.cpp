@@ -67,8 +67,10 @@ void write_note(const core::Note& note, pid_t pid) {
       log::error(who(note, pid) + " hangs: " + note.why);
       break;
     case Kind::giveup:
-      log::error("giving up on " + seat(note) + fault(note) +
-                 ": too many deaths; one more start is tried in " + describe(note.time));
+      log::error("giving up on " + seat(note) + ": too many deaths, the last of " +
+                 (note.exited ? to_string(note.child) + ": " + describe(note.status, note.why)
+                              : to_string(note.child) + since(note.why)) +
+                 "; one more start is tried in " + describe(note.time));
       break;
     case Kind::recover:
       log::info(note.child.number == 0 ? "no slot is given up any more: recovered"

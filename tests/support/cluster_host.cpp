@@ -57,6 +57,8 @@ void ClusterHost::must_finish_by_exits() const {
 void ClusterHost::carry_out(const Spawn& order) {
   must(!stopping, "nobody is forked while stopping");
   must(order.child.role == Role::agent || agent_was_ready, "the agent is ready before a worker");
+  must(order.child.role == Role::agent || number_of(order.slot) < cluster.slots().size(),
+       "a worker is forked for a slot that there is");
   must(order.child.number == ++spawned[order.child.role], "a number is never used again");
   children[order.child] = Held{order.slot, order.generation, false, false, false};
 }
@@ -84,6 +86,7 @@ void ClusterHost::carry_out(const SignalChild& order) {
 
 void ClusterHost::carry_out(const Forget& order) {
   must(!living(order.child).in_rotation, "who is forgotten has left the rotation");
+  must(gone_.contains(order.child), "its end is told");
   children.erase(order.child);
 }
 
@@ -101,7 +104,9 @@ void ClusterHost::carry_out(const AnnounceReady&) {
   must(!std::exchange(announced, true), "it announces itself once");
   must(!stopping, "it does so before it stops");
   for (const SlotFsm& slot : cluster.slots()) {
-    must(slot.incumbent() && living(*slot.incumbent()).in_rotation, "all are ready");
+    must(slot.incumbent().has_value(), "all are ready");
+    if (!is_forked(*slot.incumbent())) continue;
+    must(living(*slot.incumbent()).in_rotation, "all are ready");
   }
 }
 
@@ -121,7 +126,9 @@ void ClusterHost::carry_out(const RolloutEnded& order) {
   committed = false;
   if (!order.done) return;
   for (const SlotFsm& slot : cluster.slots()) {
-    must(slot.incumbent() && living(*slot.incumbent()).in_rotation, "a slot has its new worker");
+    must(slot.incumbent().has_value(), "a slot has its new worker");
+    if (!is_forked(*slot.incumbent())) continue;
+    must(living(*slot.incumbent()).in_rotation, "it is ready");
     must(living(*slot.incumbent()).generation == order.generation, "it is of the new generation");
   }
 }
@@ -131,12 +138,21 @@ void ClusterHost::carry_out(const Finish& order) {
   outcome = order.outcome;
 }
 
-void ClusterHost::carry_out(const Note& note) { notes.push_back(note); }
+void ClusterHost::carry_out(const Note& note) {
+  notes.push_back(note);
+  if (note.kind == Note::Kind::gone) must(gone_.insert(note.child).second, "nobody goes twice");
+}
 
 ClusterHost::Held& ClusterHost::living(ChildId child) {
   const auto found = children.find(child);
   must(found != children.end(), "nothing is done with a child that is forgotten");
   return found->second;
+}
+
+/// The cluster is asked after its step, so that one whose Spawn comes later in it is there already.
+bool ClusterHost::is_forked(ChildId child) const {
+  const auto last = spawned.find(child.role);
+  return last != spawned.end() && child.number <= last->second;
 }
 
 std::size_t ClusterHost::ready_workers() const {
@@ -187,9 +203,9 @@ void ClusterHost::judge_slot(const SlotFsm& slot, Role role, SlotId number, bool
        "it says that it gave up");
 }
 
-/// Nobody who serves is asked to leave before a successor serves.
+/// Nobody who serves is asked to leave before a successor serves, unless that is allowed.
 void ClusterHost::judge_departures() const {
-  if (cluster.state() != ClusterState::running) return;
+  if (cluster.state() != ClusterState::running || max_unavailable != 0) return;
   for (const Note& note : notes) {
     if (note.kind != Note::Kind::drain || note.why.starts_with("scaled") ||
         note.why.find("failed") != std::string::npos) {

@@ -21,10 +21,12 @@ class ClusterHost {
     bool killed = false;
   };
 
-  explicit ClusterHost(const core::Plan& plan) : cluster(plan), surge(plan.surge) {}
+  explicit ClusterHost(const core::Plan& plan)
+      : cluster(plan), surge(plan.surge), max_unavailable(plan.max_unavailable) {}
 
   core::Cluster cluster;
   std::uint32_t surge;
+  std::uint32_t max_unavailable;
   TimePoint now{std::chrono::hours(1)};
   std::map<ChildId, Held> children;  ///< forked and not forgotten
   std::multimap<TimePoint, core::TimerId> timers;
@@ -68,6 +70,7 @@ class ClusterHost {
   void carry_out(const core::Note& note);
 
   [[nodiscard]] Held& living(ChildId child);
+  [[nodiscard]] bool is_forked(ChildId child) const;
   [[nodiscard]] std::size_t ready_workers() const;
   void judge() const;
   void judge_departures() const;
@@ -75,6 +78,7 @@ class ClusterHost {
   void judge_slot(const core::SlotFsm& slot, Role role, SlotId number, bool wanted) const;
 
   std::set<core::TimerId> used_timers_;
+  std::set<ChildId> gone_;  ///< those of whom a note says so
 };
 
 }  // namespace clusterd::testing

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cerrno>
 #include <string>
 
 namespace clusterd::core {
@@ -41,6 +42,8 @@ TEST_CASE("the death that fills the window leaves its slot empty and the others 
   CHECK(stage.die(last) == "forget " + to_string(last));
   CHECK(stage.note(Note::Kind::giveup).child == last);
   CHECK(stage.note(Note::Kind::giveup).time == 60s);
+  CHECK(stage.note(Note::Kind::giveup).exited);
+  CHECK(stage.note(Note::Kind::giveup).status.value == 1);
   CHECK(stage.cluster().pool(Role::worker).gave_up);
   CHECK(stage.cluster().slots()[0].state() == SlotState::given_up);
   CHECK(stage.cluster().slots()[1].state() == SlotState::running);
@@ -135,6 +138,8 @@ TEST_CASE("where giving up is to be the end, it ends with its reason") {
   CHECK(stage.die(worker(2)) == "forget worker 2; agent 1 out");
   CHECK(stage.die(agent(1)) == "forget agent 1; finish: gave up");
   CHECK(stage.outcome()->why == "2 deaths, the last of worker 3");
+  REQUIRE(stage.outcome()->status.has_value());
+  CHECK(stage.outcome()->status->value == 1);
 }
 
 TEST_CASE("the agent has a limit of its own") {
@@ -147,6 +152,24 @@ TEST_CASE("the agent has a limit of its own") {
   CHECK(stage.wait(60s) == "TERM worker 2; KILL worker 2; spawn agent 3");
   CHECK(stage.bring_up(agent(3)) == "agent 3 in");
   CHECK_FALSE(stage.cluster().pool(Role::agent).gave_up);
+}
+
+TEST_CASE(
+    "where the machine has no room for a worker it is asked each second, and nobody gives up") {
+  Plan plan = limited(1, 10);
+  plan.backoff_max = 10s;
+  Stage stage = running(plan);
+  const auto has_no_room = [&](std::uint32_t number) {
+    const ExitStatus status{ExitStatus::Kind::not_started, EAGAIN, false, "fork"};
+    return stage.tell(ChildHappened{worker(number), ProcessExited{status, {}}});
+  };
+  (void)stage.die(worker(1));
+  for (std::uint32_t number = 2; number < 100; ++number) {
+    REQUIRE(has_no_room(number) == "forget worker " + std::to_string(number));
+    REQUIRE(stage.wait(1s) == "spawn worker " + std::to_string(number + 1) + " in slot 0");
+  }
+  CHECK_FALSE(stage.cluster().pool(Role::worker).gave_up);
+  CHECK(stage.bring_up(worker(100)) == "worker 100 in");
 }
 
 TEST_CASE("deaths that were asked for do not count") {
@@ -169,6 +192,8 @@ TEST_CASE("a suicide counts, but its successor has to wait for nothing") {
   CHECK(stage.suicide(worker(3)) == "worker 3 out; spawn worker 4 in slot 0");
   (void)stage.bring_up(worker(4));
   CHECK(stage.suicide(worker(4)) == "worker 4 out");
+  CHECK_FALSE(stage.note(Note::Kind::giveup).exited);
+  CHECK(stage.note(Note::Kind::giveup).why == "it said suicide: it says so");
   CHECK(stage.cluster().pool(Role::worker).gave_up);
 }
 

@@ -148,6 +148,17 @@ TEST_CASE("more workers come, and fewer stay, when the new generation has proved
   }
 }
 
+TEST_CASE("a rollout that adds a slot, and fails of the worker in it, takes the slot away again") {
+  Stage stage = running(settling(1));
+  (void)stage.tell(RolloutRequested{settling(2)});
+  (void)stage.bring_up(worker(2));
+  CHECK(stage.wait(1s) == "commit; spawn worker 3 in slot 1; worker 1 out");
+  CHECK(stage.die(worker(3)) == "forget worker 3; rollout failed: ; spawn worker 4 in slot 0");
+  CHECK(stage.cluster().slots().size() == 1);
+  CHECK(stage.bring_up(worker(4)) == "worker 4 in; worker 2 out");
+  CHECK(stage.cluster().settled());
+}
+
 TEST_CASE("a new generation is tried in slots that were given up") {
   Plan plan = settling(2);
   plan.death_limit = 2;
