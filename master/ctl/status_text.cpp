@@ -204,7 +204,9 @@ std::string trouble(const object& status, const value& slot) {
 std::string drain(const value& worker) {
   const object* what = worker.at("drain").if_object();
   if (what == nullptr) return "";
-  const value& step = what->at("step");
+  const value* said = what->if_contains("step");  // an older master does not say it
+  const value* reason = what->if_contains("reason");
+  const std::string step = said == nullptr ? "connections" : cell(*said);
   const std::string connections = cell(what->at("connections"));
   std::string text = "worker " + cell(worker.at("id")) + " (slot " + cell(worker.at("slot")) + ")";
   if (step == "kill") {
@@ -221,7 +223,7 @@ std::string drain(const value& worker) {
     text += std::string(leaves ? "; KILL" : "; TERM") + " in " +
             text_of(what->at("deadline_s").to_number<double>());
   }
-  return text + ": " + shown(what->at("reason")) + "\n";
+  return text + (reason == nullptr ? "" : ": " + shown(*reason)) + "\n";
 }
 
 /// What it says of itself.

@@ -66,14 +66,7 @@ class Dispatcher {
   void stop_accepting();
 
   void refresh() { turn(); }  ///< sees what the workers took: what follows is of now
-  struct LaneStatus {
-    std::uint64_t turns = 0;  ///< of its loop
-    std::uint32_t active = 0;
-    std::uint32_t pending = 0;
-    std::uint64_t taken = 0;
-    std::uint64_t requests = 0;
-    TimePoint took_at{};  ///< when it last took one that it was offered
-  };
+  using LaneStatus = runtime::LaneStatus;
   [[nodiscard]] LaneStatus status(ChildId child) const;
   [[nodiscard]] std::uint64_t accepted(core::ListenerIndex listener) const;
   /// Connections reset since they waited for longer than queue_timeout.

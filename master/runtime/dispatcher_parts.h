@@ -38,6 +38,16 @@ struct DispatcherEvents {
   std::function<void(core::ListenerIndex, std::uint64_t count)> expired;
 };
 
+/// Of one worker; what it says of itself are claims.
+struct LaneStatus {
+  std::uint64_t turns = 0;  ///< of its loop
+  std::uint32_t active = 0;
+  std::uint32_t pending = 0;
+  std::uint64_t taken = 0;
+  std::uint64_t requests = 0;
+  TimePoint took_at{};  ///< when it last took one that it was offered
+};
+
 /// A listener that connections are accepted from.
 struct DispatcherSource {
   os::Listener* listener = nullptr;

@@ -55,13 +55,6 @@ Event because(Event event, const core::Note& note) {
   return event;
 }
 
-/// With how the last of them ended, if it has.
-Event giveup(Event event, const core::Note& note) {
-  if (!note.exited) return because(std::move(event), note);
-  add_exit(event, note);
-  return event;
-}
-
 }  // namespace
 
 Event event_about(std::string name, ChildId child, SlotId slot, pid_t pid, Generation generation) {
