@@ -21,6 +21,7 @@
 #include <poll.h>
 #include <sstream>
 #include <string>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -174,6 +175,8 @@ int run(const Mode& mode) {
   }
   if (mode.name != "never-ready") be_ready(worker);
   if (mode.name == "ignore-term") {
+    // The library has taken off what ends a worker with its master, so that it can finish.
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     for (;;) worker.dispatch(-1);
   }
   return worker.run();

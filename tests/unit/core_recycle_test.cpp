@@ -88,7 +88,7 @@ TEST_CASE("the largest limit and the largest claim are as any others") {
   CHECK_FALSE(rule({.requests = most, .jitter = 1}, 0.5).due({most, {}}, 0s));
 }
 
-TEST_CASE("shares are in [0, 1), and workers that start together are not due together") {
+TEST_CASE("a share is below one, and workers that start together are not due together") {
   CHECK(share_of(0) == 0.0);
   CHECK(share_of(~std::uint64_t{0}) < 1.0);
   CHECK(share_of(~std::uint64_t{0}) > 0.999);
