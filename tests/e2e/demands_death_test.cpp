@@ -46,7 +46,7 @@ ClusterOptions restarting(const std::string& policy, const std::string& first = 
   return {.workers = kWorkers,
           .policy = policy,
           .command = {fixture_worker()},
-          .more = "[restart]\nbackoff = { first = \"" + first + "\", max = \"" +
+          .more = "[restart]\nlimit = 100000\nbackoff = { first = \"" + first + "\", max = \"" +
                   (first == "10ms" ? "20ms" : "60s") + "\" }\n"};
 }
 

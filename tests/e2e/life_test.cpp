@@ -213,7 +213,8 @@ TEST_CASE("a worker that dies is replaced, at once and then with a growing delay
         },
         10s));
   }
-  CHECK(cluster.log().find("slot 0: next start in 200 ms") != std::string::npos);
+  // 200 ms and up to a quarter more.
+  CHECK(cluster.log().find("slot 0: next start in 2") != std::string::npos);
   const auto status = cluster.status();
   CHECK(status->at("workers").as_array().at(0).at("restarts") == 2);
   CHECK(status->at("slots").as_array().at(0).at("last_exit").at("signal") == "KILL");
@@ -308,7 +309,8 @@ TEST_CASE("a worker finds its place in the environment, and only the channel ope
     CAPTURE(line);
     CHECK(env.find(line) != std::string::npos);
   }
-  CHECK(env.find("NOTIFY_SOCKET") == std::string::npos);
+  // Its own, not the master's.
+  CHECK(env.find("NOTIFY_SOCKET=@") != std::string::npos);
   // What makes the master fast is not for the workers.
   CHECK(::sched_getscheduler(cluster.workers().front()) == SCHED_OTHER);
   CHECK(::sched_getscheduler(cluster.master().pid()) == SCHED_BATCH);

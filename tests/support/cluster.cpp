@@ -20,6 +20,9 @@ std::string app_conf(const ClusterOptions& options) {
          "\n[[listen]]\nname = \"http\"\naddress = \"127.0.0.1:0\"\npolicy = \"" + options.policy +
          "\"\n" + options.listen_keys + "[worker]\ncommand = [" + command + "]\n" +
          options.worker_keys + "\n[control]\nsocket = \"ctl.sock\"\n[log]\nlevel = \"debug\"\n" +
+         // Most tests kill more workers than is good for a service.
+         (options.more.find("[restart]") == std::string::npos ? "[restart]\nlimit = 100000\n"
+                                                              : "") +
          options.more;
 }
 
