@@ -160,7 +160,9 @@ TEST_CASE("a worker that lies while a reload waits for it hurts nobody else (fau
 }
 
 TEST_CASE("a worker that says suicide whenever it serves is given up, and the other serves") {
-  Cluster cluster(hostile("suicide"));
+  ClusterOptions options = hostile("suicide");
+  options.more = "[restart]\nlimit = 10\n" + options.more;
+  Cluster cluster(options);
   const auto given_up = [&] {
     CHECK(get(cluster.port()).ok());
     const auto status = cluster.status();
