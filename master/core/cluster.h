@@ -103,6 +103,7 @@ class Cluster {
 
   // cluster_renewal.cpp
   void renew(Step& step);
+  void renew_one(Step& step, SlotId slot);
   void fill(Step& step, SlotId slot);
   void challenge(Step& step, SlotId slot);
   void replace_before_ready(Step& step, SlotId slot);

@@ -36,31 +36,29 @@ void Cluster::renew(Step& step) {
     promote(step, slot);
   }
   if (workers_.gave_up && !rollout_) return;  // nobody is taken away who serves
-
-  std::uint32_t challengers = 0;
-  std::uint32_t missing = 0;
-  for (const SlotFsm& slot : slots_) {
-    if (slot.challenger()) ++challengers;
-    if (!serves(step.now, slot)) ++missing;
-  }
   for (const SlotId slot : slots_of(Role::worker)) {
-    SlotFsm& fsm = slot_of(Role::worker, slot);
     if (!more_may_be_tried()) return;
-    if (!fsm.incumbent()) {
-      // What the last worker here died of, the new generation may have overcome.
-      const bool waits =
-          fsm.state() == SlotState::backing_off || fsm.state() == SlotState::given_up;
-      if (rollout_ && waits) fill(step, slot);
-    } else if (needs_renewal(fsm) && fsm.may_be_challenged()) {
-      if (challengers < plan_.surge) {
-        ++challengers;
-        challenge(step, slot);
-      } else if (missing < plan_.max_unavailable) {
-        ++missing;
-        replace_before_ready(step, slot);
-      }
-    }
+    renew_one(step, slot);
   }
+}
+
+/// The budget is counted anew each time: what was begun for one slot is missing for the next.
+void Cluster::renew_one(Step& step, SlotId slot) {
+  SlotFsm& fsm = slot_of(Role::worker, slot);
+  if (!fsm.incumbent()) {
+    // What the last worker here died of, the new generation may have overcome.
+    const bool waits = fsm.state() == SlotState::backing_off || fsm.state() == SlotState::given_up;
+    if (rollout_ && waits) fill(step, slot);
+    return;
+  }
+  if (!needs_renewal(fsm) || !fsm.may_be_challenged()) return;
+  const auto challengers = std::count_if(slots_.begin(), slots_.end(), [](const SlotFsm& one) {
+    return one.challenger().has_value();
+  });
+  if (challengers < plan_.surge) return challenge(step, slot);
+  const auto missing = std::count_if(slots_.begin(), slots_.end(),
+                                     [&](const SlotFsm& one) { return !serves(step.now, one); });
+  if (missing < plan_.max_unavailable) replace_before_ready(step, slot);
 }
 
 bool Cluster::needs_renewal(const SlotFsm& slot) const {
