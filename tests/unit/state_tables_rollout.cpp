@@ -85,6 +85,17 @@ struct RolloutWorld {
     return key;
   }
 
+  static std::string in_words(const Action& action, Generation to) {
+    if (const auto* spawn = std::get_if<Spawn>(&action)) {
+      return spawn->generation == to ? "`Spawn` a new one" : "`Spawn` an old one";
+    }
+    if (const auto* ended = std::get_if<RolloutEnded>(&action)) {
+      return ended->done ? "`RolloutEnded` done" : "`RolloutEnded` failed";
+    }
+    if (std::get_if<RolloutCommitted>(&action) != nullptr) return "`RolloutCommitted`";
+    return std::get_if<Finish>(&action) != nullptr ? "`Finish`" : "";
+  }
+
   /// Who was asked to leave does so at once: how long it takes is the child's chapter.
   std::string does(const Event& event) {
     const auto to = cluster.rollout() ? cluster.rollout()->to : cluster.next_generation();
@@ -93,15 +104,8 @@ struct RolloutWorld {
       if (words.find(word) == std::string::npos) words += (words.empty() ? "" : "; ") + word;
     };
     for (const Action& action : cluster.step(now, event)) {
-      if (const auto* spawn = std::get_if<Spawn>(&action)) {
-        add(spawn->generation == to ? "`Spawn` a new one" : "`Spawn` an old one");
-      } else if (std::get_if<RolloutCommitted>(&action) != nullptr) {
-        add("`RolloutCommitted`");
-      } else if (const auto* ended = std::get_if<RolloutEnded>(&action)) {
-        add(ended->done ? "`RolloutEnded` done" : "`RolloutEnded` failed");
-      } else if (std::get_if<Finish>(&action) != nullptr) {
-        add("`Finish`");
-      }
+      const std::string word = in_words(action, to);
+      if (!word.empty()) add(word);
     }
     const auto children = cluster.children();
     for (const auto& [id, child] : children) {
