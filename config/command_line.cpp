@@ -1,7 +1,9 @@
 #include "config/command_line.h"
 
+#include "common/exit_code.h"
 #include "config/command_number.h"
 #include "config/nearest.h"
+#include "config/settings.h"
 #include "config/words.h"
 
 #include <CLI/CLI.hpp>
@@ -19,17 +21,16 @@
 namespace clusterd::config {
 namespace {
 
-constexpr int kUsage = 64;  // EX_USAGE of sysexits.h
 constexpr std::string_view kCommands[] = {"start",  "check",   "init",  "status",
                                           "events", "reload",  "scale", "restart",
                                           "stop",   "recycle", "kill",  "version"};
-constexpr int kMostWorkers = 1024;
+static_assert(kMostWorkers == 1024);
 constexpr std::string_view kWantedNumber = "N, +N or -N, with N from 1 to 1024";
 constexpr std::string_view kWantedSlot = "SLOT, a number from 0 to 1023";
 
 PrintAndExit usage_error(const std::string& what) {
   const std::string after = what.ends_with('?') ? " " : "; ";
-  return {"clusterd: " + what + after + "see clusterd --help\n", kUsage};
+  return {"clusterd: " + what + after + "see clusterd --help\n", kExitUsage};
 }
 
 PrintAndExit version() { return {"clusterd " CLUSTERD_VERSION "\n", 0}; }
@@ -230,9 +231,10 @@ std::string CommandLine::mistake_in_number(const CLI::App& command) const {
   std::string wanted = "expected " + std::string(by_slot ? kWantedSlot : kWantedNumber);
   if (number_.empty()) return wanted;
   const std::optional<Number> number = parse_number(number_);
+  constexpr int kMost = kMostWorkers;
   const int size = number ? std::abs(number->value) : -1;
-  const bool fits = by_slot ? size >= 0 && size < kMostWorkers && !number->has_sign
-                            : size >= 1 && size <= kMostWorkers;
+  const bool fits =
+      by_slot ? size >= 0 && size < kMost && !number->has_sign : size >= 1 && size <= kMost;
   return fits ? "" : wanted + ", got " + in_quotes(number_);
 }
 

@@ -17,7 +17,6 @@
 namespace clusterd::config {
 namespace {
 
-constexpr std::uint32_t kMostWorkers = 1024;
 constexpr std::string_view kNameRule = "1 to 64 of A-Z a-z 0-9 . _ -, the first of them not a dot";
 
 /// Those in app.conf by line, and then the others.

@@ -2,6 +2,7 @@
 
 #include "common/address.h"
 #include "common/clock.h"
+#include "common/log.h"
 
 #include <cstdint>
 #include <map>
@@ -10,6 +11,8 @@
 #include <vector>
 
 namespace clusterd::config {
+
+inline constexpr std::uint32_t kMostWorkers = 1024;
 
 /// Which worker gets a new connection.
 enum class Policy : std::uint8_t {
@@ -24,7 +27,7 @@ enum class Protocol : std::uint8_t {
   native,  ///< the worker library, or whoever else says hello on the channel
 };
 
-enum class LogLevel : std::uint8_t { trace, debug, info, warn, error, off };
+using LogLevel = log::Level;
 
 /// The scheduling policy of a worker.
 enum class Sched : std::uint8_t { other, batch };

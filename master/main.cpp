@@ -1,5 +1,6 @@
 #include "agent/builtin_agent.h"
 #include "common/environment.h"
+#include "common/exit_code.h"
 #include "config/command_line.h"
 #include "config/keys.h"
 #include "master/ctl/verbs.h"
@@ -11,9 +12,6 @@
 #include <string_view>
 
 namespace {
-
-constexpr int kExitOurBug = 70;
-constexpr int kExitSystem = 71;
 
 struct Run {
   int operator()(const clusterd::config::StartCommand& command) const {
@@ -40,13 +38,13 @@ struct Run {
 
 int main(int argc, char** argv) {
   try {
-    if (!clusterd::os::open_standard_descriptors()) return kExitSystem;
+    if (!clusterd::os::open_standard_descriptors()) return clusterd::kExitSystem;
     if (argc == 1 && std::string_view(argv[0]).starts_with(clusterd::kAgentTitle)) {
       return clusterd::agent::run_builtin_agent();
     }
     return std::visit(Run{}, clusterd::config::parse_command_line(argc, argv));
   } catch (const std::exception& error) {
     std::fprintf(stderr, "clusterd: %s; this is a bug in clusterd\n", error.what());
-    return kExitOurBug;
+    return clusterd::kExitInternal;
   }
 }

@@ -1,5 +1,6 @@
 #include "master/start.h"
 
+#include "common/exit_code.h"
 #include "common/log.h"
 #include "common/version.h"
 #include "config/parse.h"
@@ -16,10 +17,6 @@
 
 namespace clusterd {
 namespace {
-
-constexpr int kExitSystem = 71;
-constexpr int kExitGaveUp = 75;
-constexpr int kExitConfig = 78;
 
 int say(const std::string& text, int code) {
   log::say("clusterd: " + text);
@@ -41,24 +38,6 @@ std::string advice(const Error& error) {
     return " (a port below 1024 needs root or CAP_NET_BIND_SERVICE)";
   }
   return "";
-}
-
-log::Level to_log(config::LogLevel level) {
-  switch (level) {
-    case config::LogLevel::trace:
-      return log::Level::trace;
-    case config::LogLevel::debug:
-      return log::Level::debug;
-    case config::LogLevel::info:
-      return log::Level::info;
-    case config::LogLevel::warn:
-      return log::Level::warn;
-    case config::LogLevel::error:
-      return log::Level::error;
-    case config::LogLevel::off:
-      return log::Level::off;
-  }
-  return log::Level::info;
 }
 
 Result<std::vector<os::Listener>> open_listeners(const config::Settings& settings) {
@@ -106,7 +85,7 @@ int run_start(const config::StartCommand& command) {
 
   os::ignore_sigpipe();
   const rlimit open_files = os::raise_open_files();
-  log::start("master", to_log(settings.log.level));
+  log::start("master", settings.log.level);
   log::info(std::string("clusterd ") + kVersionText + ": " + settings.name + ", " +
             std::to_string(settings.workers) + (settings.workers == 1 ? " worker" : " workers") +
             (settings.workers_reason.empty() ? "" : " (" + settings.workers_reason + ")"));

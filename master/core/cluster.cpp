@@ -247,6 +247,14 @@ const std::optional<LastExit>& Cluster::last_exit(SlotId slot) const {
 
 const Pool& Cluster::pool(Role role) const { return role == Role::agent ? agents_ : workers_; }
 
+bool Cluster::at_strength(Role role) const {
+  const auto serves = [&](const SlotFsm& slot) {
+    return slot.incumbent() && children_.at(*slot.incumbent()).fsm.state() == ChildState::ready;
+  };
+  if (role == Role::agent) return serves(agent_slot_);
+  return std::all_of(slots_.begin(), slots_.end(), serves);
+}
+
 const char* to_string(ClusterState state) {
   switch (state) {
     case ClusterState::idle:

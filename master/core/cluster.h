@@ -10,7 +10,6 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 namespace clusterd::core {
@@ -56,6 +55,8 @@ class Cluster {
   /// The one that is under way.
   [[nodiscard]] const std::optional<Rollout>& rollout() const { return rollout_; }
   [[nodiscard]] bool can_roll_out() const { return state_ == ClusterState::running && !rollout_; }
+  /// Every slot of the role has a child that is ready, if perhaps one that is about to be replaced.
+  [[nodiscard]] bool at_strength(Role role) const;
   /// Every slot has a worker that is ready and that nobody is about to replace.
   [[nodiscard]] bool settled() const;
 
@@ -103,7 +104,7 @@ class Cluster {
 
   // cluster_renewal.cpp
   void renew(Step& step);
-  void renew_one(Step& step, SlotId slot);
+  void renew_one(Step& step, SlotId slot, RenewalBudget& budget);
   void fill(Step& step, SlotId slot);
   void challenge(Step& step, SlotId slot);
   void replace_before_ready(Step& step, SlotId slot);
@@ -112,7 +113,7 @@ class Cluster {
   void scale(Step& step, std::uint32_t workers);
   [[nodiscard]] bool needs_renewal(const SlotFsm& slot) const;
   [[nodiscard]] bool serves(TimePoint now, const SlotFsm& slot) const;
-  [[nodiscard]] bool more_may_be_tried() const;
+  [[nodiscard]] RenewalBudget renewal_budget(TimePoint now) const;
   [[nodiscard]] std::string why_replaced(ChildId id) const;
 
   // cluster_rollout.cpp

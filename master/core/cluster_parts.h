@@ -6,6 +6,7 @@
 #include "master/core/cluster_events.h"
 #include "master/core/restart_limiter.h"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -35,6 +36,13 @@ struct Death {
     if (gone != nullptr) outcome.status = gone->status;
     return outcome;
   }
+};
+
+/// How many more workers may be replaced now, while those before them still serve.
+struct RenewalBudget {
+  std::int64_t beside = 0;   ///< successors that may be started beside their incumbents
+  std::int64_t missing = 0;  ///< slots that may go without a worker that serves
+  std::int64_t trials = 0;   ///< workers of a generation that has not proved itself
 };
 
 struct SlotRecord {

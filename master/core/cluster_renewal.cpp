@@ -3,6 +3,7 @@
 #include "master/core/cluster_step.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace clusterd::core {
@@ -36,29 +37,50 @@ void Cluster::renew(Step& step) {
     promote(step, slot);
   }
   if (workers_.gave_up && !rollout_) return;  // nobody is taken away who serves
+  RenewalBudget budget = renewal_budget(step.now);
   for (const SlotId slot : slots_of(Role::worker)) {
-    if (!more_may_be_tried()) return;
-    renew_one(step, slot);
+    if (budget.trials <= 0) return;
+    renew_one(step, slot, budget);
   }
 }
 
-/// The budget is counted anew each time: what was begun for one slot is missing for the next.
-void Cluster::renew_one(Step& step, SlotId slot) {
+/// What is begun for one slot, the next ones do without.
+void Cluster::renew_one(Step& step, SlotId slot, RenewalBudget& budget) {
   SlotFsm& fsm = slot_of(Role::worker, slot);
   if (!fsm.incumbent()) {
     // What the last worker here died of, the new generation may have overcome.
     const bool waits = fsm.state() == SlotState::backing_off || fsm.state() == SlotState::given_up;
-    if (rollout_ && waits) fill(step, slot);
-    return;
+    if (!rollout_ || !waits) return;
+    --budget.trials;
+    return fill(step, slot);
   }
   if (!needs_renewal(fsm) || !fsm.may_be_challenged()) return;
-  const auto challengers = std::count_if(slots_.begin(), slots_.end(), [](const SlotFsm& one) {
-    return one.challenger().has_value();
-  });
-  if (challengers < plan_.surge) return challenge(step, slot);
-  const auto missing = std::count_if(slots_.begin(), slots_.end(),
-                                     [&](const SlotFsm& one) { return !serves(step.now, one); });
-  if (missing < plan_.max_unavailable) replace_before_ready(step, slot);
+  if (budget.beside > 0) {
+    --budget.beside;
+    --budget.trials;
+    challenge(step, slot);
+  } else if (budget.missing > 0) {
+    if (serves(step.now, fsm)) --budget.missing;  // else its slot is counted already
+    --budget.trials;
+    replace_before_ready(step, slot);
+  }
+}
+
+/// What is left of it. A generation that has not proved itself is tried by as many as may be
+/// replaced at once.
+RenewalBudget Cluster::renewal_budget(TimePoint now) const {
+  RenewalBudget budget{plan_.surge, plan_.max_unavailable,
+                       std::numeric_limits<std::int64_t>::max()};
+  for (const SlotFsm& slot : slots_) {
+    if (slot.challenger()) --budget.beside;
+    if (!serves(now, slot)) --budget.missing;
+  }
+  if (!rollout_ || rollout_->proved) return budget;
+  budget.trials = std::max<std::int64_t>(1, std::int64_t{plan_.surge} + plan_.max_unavailable);
+  for (const auto& [id, child] : children_) {
+    if (id.role == Role::worker && child.generation == generation_) --budget.trials;
+  }
+  return budget;
 }
 
 bool Cluster::needs_renewal(const SlotFsm& slot) const {
@@ -75,15 +97,6 @@ bool Cluster::serves(TimePoint now, const SlotFsm& slot) const {
   const auto& child = children_.at(*slot.incumbent());
   if (child.fsm.state() != ChildState::ready) return false;
   return !rollout_ || rollout_->proved || !on_trial(now, *slot.incumbent());
-}
-
-/// Not all at once go on trial: the budget holds for them together.
-bool Cluster::more_may_be_tried() const {
-  if (!rollout_ || rollout_->proved) return true;
-  const auto tried = std::count_if(children_.begin(), children_.end(), [&](const auto& entry) {
-    return entry.first.role == Role::worker && entry.second.generation == generation_;
-  });
-  return tried < std::max<std::int64_t>(1, std::int64_t{plan_.surge} + plan_.max_unavailable);
 }
 
 void Cluster::fill(Step& step, SlotId slot) {
@@ -156,9 +169,9 @@ void Cluster::scale(Step& step, std::uint32_t workers) {
 }
 
 bool Cluster::settled() const {
-  return can_roll_out() && std::all_of(slots_.begin(), slots_.end(), [&](const SlotFsm& slot) {
-           return slot.incumbent() && !slot.challenger() && !needs_renewal(slot) &&
-                  children_.at(*slot.incumbent()).fsm.state() == ChildState::ready;
+  return can_roll_out() && at_strength(Role::worker) &&
+         std::none_of(slots_.begin(), slots_.end(), [&](const SlotFsm& slot) {
+           return slot.challenger() || needs_renewal(slot);
          });
 }
 

@@ -29,7 +29,7 @@ std::variant<std::string, Failure> socket_of(const config::Target& target) {
   for (const config::Mistake& mistake : std::get<config::Mistakes>(loaded)) {
     text += (text.empty() ? "" : "\n") + config::text(target.file, mistake);
   }
-  return Failure{text, kConfig};
+  return Failure{text, kExitConfig};
 }
 
 /// How long the end of a process may come after that of its sockets.
@@ -59,9 +59,9 @@ std::variant<Client, Failure> Client::connect(const config::Target& target) {
   const std::error_code code = fd.error().code;
   if (code == std::errc::no_such_file_or_directory || code == std::errc::connection_refused ||
       code == std::errc::not_a_directory) {
-    return Failure{"no master is running at " + path, kNoSuchMaster};
+    return Failure{"no master is running at " + path, kExitNoMaster};
   }
-  return Failure{fd.error().message(), kSystem};
+  return Failure{fd.error().message(), kExitSystem};
 }
 
 std::variant<std::string, Failure> Client::ask(const Request& request) {
@@ -70,14 +70,14 @@ std::variant<std::string, Failure> Client::ask(const Request& request) {
   if (line == nullptr) return last;
   const auto answer = check_json(*line);
   if (answer->boolean("ok") == true) return last;
-  return Failure{answer->string("error").value_or("the master refused"), kSystem};
+  return Failure{answer->string("error").value_or("the master refused"), kExitSystem};
 }
 
 std::variant<std::string, Failure> Client::converse(const Request& request, const OnLine& on_line) {
   const std::string text = request.line + "\n";
   if (::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL) !=
       static_cast<ssize_t>(text.size())) {
-    return Failure{errno_error("write to the master").message(), kSystem};
+    return Failure{errno_error("write to the master").message(), kExitSystem};
   }
   const Result<UniqueFd> master = master_process();
   LineReader lines(kLongestAnswer);
@@ -85,7 +85,7 @@ std::variant<std::string, Failure> Client::converse(const Request& request, cons
     while (const auto line = lines.next()) {
       const auto answer = check_json(*line);
       if (!answer || answer->kind != JsonKind::object) {
-        return Failure{"the master's answer is no JSON object", kInternal};
+        return Failure{"the master's answer is no JSON object", kExitInternal};
       }
       const bool last = answer->find("ok") != nullptr;
       if (last || !on_line(*line)) return std::string(*line);

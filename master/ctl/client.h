@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/error.h"
+#include "common/exit_code.h"
 #include "common/unique_fd.h"
 #include "config/command_line.h"
 
@@ -12,17 +13,10 @@
 
 namespace clusterd::ctl {
 
-/// Exit codes of the client verbs (sysexits.h), as in the manual.
-inline constexpr int kUsage = 64;
-inline constexpr int kNoSuchMaster = 69;
-inline constexpr int kInternal = 70;
-inline constexpr int kSystem = 71;
-inline constexpr int kConfig = 78;
-
 /// What went wrong, for stderr, and the exit code that says it.
 struct Failure {
   std::string text;
-  int code = kSystem;
+  int code = kExitSystem;
 };
 
 /// One verb and what is expected to come back.

@@ -45,12 +45,12 @@ int run(const config::InitCommand& command) {
     if (!split.has_value()) {
       return report(
           {"init: --worker " + config::in_quotes(command.worker) + ": " + split.error().message(),
-           kUsage});
+           kExitUsage});
     }
     words = std::move(*split);
   }
   const std::string why = write_new(command.file, config::init_text(command.file, words));
-  if (!why.empty()) return report({config::escaped(why), kSystem});
+  if (!why.empty()) return report({config::escaped(why), kExitSystem});
 
   std::printf("wrote %s\n", command.file.c_str());
   // Most often the program is not there yet, or not where this file's folder makes it be.

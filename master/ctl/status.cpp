@@ -28,7 +28,7 @@ int run(const config::StatusCommand& command) {
   const auto object = check_json(line);
   const JsonMember* status = object ? object->find("status") : nullptr;
   if (status == nullptr || status->kind != JsonKind::object) {
-    return report({"the master's answer has no status", kInternal});
+    return report({"the master's answer has no status", kExitInternal});
   }
   // The document itself is passed on as it came: a number is not rounded on the way.
   const std::string text =

@@ -14,7 +14,7 @@ int run(const config::StopCommand& command) {
   auto& client = std::get<Client>(connected);
   // Before the stop is asked for: afterwards the master may be gone, and its number another's.
   const auto master = client.master_process();
-  if (!master) return report({master.error().message(), kSystem});
+  if (!master) return report({master.error().message(), kExitSystem});
 
   const TimePoint start = Clock::now();
   auto answer = client.ask(
@@ -24,7 +24,7 @@ int run(const config::StopCommand& command) {
 
   pollfd gone{master->get(), POLLIN, 0};
   while (::poll(&gone, 1, -1) < 0) {
-    if (errno != EINTR) return report({errno_error("wait for the master").message(), kSystem});
+    if (errno != EINTR) return report({errno_error("wait for the master").message(), kExitSystem});
   }
   const std::chrono::duration<double> took = Clock::now() - start;
   std::printf("stopped in %.2f s\n", took.count());

@@ -74,7 +74,7 @@ int print_failure(const Deed& deed, const CheckedJson& answer) {
   const bool was_tried = code != 0 || !mistakes.empty() || !last_words.empty();
   if (was_tried && !deed.fallen_back.empty())
     std::fprintf(stderr, "%s\n", deed.fallen_back.c_str());
-  return code >= 1 && code <= 255 ? static_cast<int>(code) : kSystem;
+  return code >= 1 && code <= 255 ? static_cast<int>(code) : kExitSystem;
 }
 
 }  // namespace

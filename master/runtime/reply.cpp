@@ -16,10 +16,11 @@ void Reply::line(std::string json) const { send(std::move(json), false); }
 
 void Reply::finish(std::string json) const { send(std::move(json), true); }
 
-void Reply::refuse(std::string_view why) const {
+void Reply::refuse(std::string_view why, int code) const {
   JsonWriter json;
-  json.begin_object().member("ok", false).member("error", why).end_object();
-  send(json.take(), true);
+  json.begin_object().member("ok", false).member("error", why);
+  if (code != 0) json.member("code", code);
+  send(json.end_object().take(), true);
 }
 
 void Reply::send(std::string line, bool last) const {

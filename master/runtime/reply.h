@@ -25,8 +25,9 @@ class Reply {
   void line(std::string json) const;
   /// The last line: a JSON object with the member "ok".
   void finish(std::string json) const;
-  /// The last line, {"ok":false,"error":"..."}.
-  void refuse(std::string_view why) const;
+  /// The last line, {"ok":false,"error":"...","code":N}; 0, the verb's usual exit code, is left
+  /// out.
+  void refuse(std::string_view why, int code = 0) const;
 
   /// Nobody hears this any more: the client has left, or has been answered.
   [[nodiscard]] bool gone() const { return send_.expired(); }

@@ -1,5 +1,6 @@
 #include "master/runtime/rollouts.h"
 
+#include "common/exit_code.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "config/changes.h"
@@ -14,9 +15,6 @@
 namespace clusterd::runtime {
 namespace {
 
-constexpr int kGaveUp = 75;
-constexpr int kConfig = 78;
-
 void add_list(JsonWriter& json, std::string_view name, const std::vector<std::string>& list) {
   json.key(name).begin_array();
   for (const std::string& one : list) json.value(one);
@@ -27,7 +25,7 @@ std::string mistaken(const std::string& file, const std::vector<std::string>& mi
   JsonWriter json;
   json.begin_object().member("ok", false).member("error", "mistakes in " + file);
   add_list(json, "mistakes", mistakes);
-  return json.member("code", kConfig).end_object().take();
+  return json.member("code", kExitConfig).end_object().take();
 }
 
 std::string done(const std::string& text, const std::vector<std::string>& changes) {
@@ -226,7 +224,7 @@ void Rollouts::ended(const core::RolloutEnded& ended) {
       .member("error", name_of(over.generation) + " failed after " + describe(ended.took) + ": " +
                            fault(ended));
   if (!words.empty()) json.member("stderr", words);
-  to_all(over.replies, json.member("code", kGaveUp).end_object().take());
+  to_all(over.replies, json.member("code", kExitGaveUp).end_object().take());
   tidy();
 }
 

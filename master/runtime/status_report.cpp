@@ -27,21 +27,13 @@ const char* policy_name(config::Policy policy) {
   return "?";
 }
 
-/// A slot without a worker that serves, or no agent.
-bool degraded(const core::Cluster& cluster) {
-  const auto serves = [&](const core::SlotFsm& slot) {
-    return slot.incumbent() &&
-           cluster.children().at(*slot.incumbent()).fsm.state() == ChildState::ready;
-  };
-  return !serves(cluster.agent_slot()) ||
-         !std::all_of(cluster.slots().begin(), cluster.slots().end(), serves);
-}
-
 /// What an operator is told: `running` below full strength is degraded.
 const char* state_name(const StatusSource& source) {
   if (source.cluster.state() == ClusterState::running) {
     if (source.cluster.rollout()) return "reloading";
-    if (degraded(source.cluster)) return "degraded";
+    const bool whole =
+        source.cluster.at_strength(Role::agent) && source.cluster.at_strength(Role::worker);
+    if (!whole) return "degraded";
   }
   return core::to_string(source.cluster.state());
 }

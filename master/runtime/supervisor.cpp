@@ -82,6 +82,7 @@ core::Outcome Supervisor::run() {
       return {core::Outcome::Kind::never_started, added.error().message()};
     }
   }
+  for (const int signal : {SIGHUP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2}) signals_.add(signal);
   watch_signals();
   record_start();
   handle(core::Start{});

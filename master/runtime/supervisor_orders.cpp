@@ -1,4 +1,5 @@
 // What an operator asks for, by a signal or on the control socket: each is one path.
+#include "common/exit_code.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "master/runtime/describe.h"
@@ -10,8 +11,7 @@
 namespace clusterd::runtime {
 namespace {
 
-constexpr int kGaveUp = 75;
-constexpr std::int64_t kMostWorkers = 1024;
+constexpr auto kMostWorkers = static_cast<std::int64_t>(config::kMostWorkers);
 
 std::string done(const std::string& text) {
   JsonWriter json;
@@ -22,26 +22,9 @@ std::string workers(std::size_t count) {
   return std::to_string(count) + (count == 1 ? " worker" : " workers");
 }
 
-/// Somebody may be about to be replaced: under a constant recycling somebody always is.
-bool every_slot_serves(const core::Cluster& cluster) {
-  return std::all_of(cluster.slots().begin(), cluster.slots().end(), [&](const auto& slot) {
-    return slot.incumbent() &&
-           cluster.children().at(*slot.incumbent()).fsm.state() == core::ChildState::ready;
-  });
-}
-
-log::Level to_log(config::LogLevel level) {
-  static_assert(static_cast<int>(config::LogLevel::off) == static_cast<int>(log::Level::off));
-  return static_cast<log::Level>(level);
-}
-
 }  // namespace
 
 void Supervisor::watch_signals() {
-  for (const int signal : {SIGHUP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2}) {
-    boost::system::error_code known_already;
-    signals_.add(signal, known_already);
-  }
   signals_.async_wait([this](boost::system::error_code error, int number) {
     if (error) return;
     on_signal(number);
@@ -146,33 +129,24 @@ void Supervisor::scale(std::int64_t to, const Reply& reply) {
 
 /// Everybody who asked for another size waits for the same: that the pool is as it was asked to be.
 void Supervisor::answer_scaling() {
-  if (scaling_.empty()) return;
-  std::string line;
-  if (cluster_.state() > core::ClusterState::running) {
-    JsonWriter json;
-    line = json.begin_object()
-               .member("ok", false)
-               .member("error", "the cluster stops")
-               .end_object()
-               .take();
-  } else if (cluster_.pool(Role::worker).gave_up) {
-    JsonWriter json;
-    line = json.begin_object()
-               .member("ok", false)
-               .member("error", "too many workers have died, and the cluster has given up")
-               .member("code", kGaveUp)
-               .end_object()
-               .take();
-  } else if (cluster_.can_roll_out() && every_slot_serves(cluster_)) {
-    line = done(workers(cluster_.slots().size()) + " ready");
-  } else {
-    return;
+  const bool stops = cluster_.state() > core::ClusterState::running;
+  const bool gave_up = cluster_.pool(Role::worker).gave_up;
+  // Under a constant recycling somebody is always about to be replaced.
+  const bool ready = cluster_.can_roll_out() && cluster_.at_strength(Role::worker);
+  if (scaling_.empty() || (!stops && !gave_up && !ready)) return;
+  for (const Reply& reply : std::exchange(scaling_, {})) {
+    if (stops) {
+      reply.refuse("the cluster stops");
+    } else if (gave_up) {
+      reply.refuse("too many workers have died, and the cluster has given up", kExitGaveUp);
+    } else {
+      reply.finish(done(workers(cluster_.slots().size()) + " ready"));
+    }
   }
-  for (const Reply& reply : std::exchange(scaling_, {})) reply.finish(line);
 }
 
 void Supervisor::in_force(const config::Settings& settings) {
-  log::set_level(to_log(settings.log.level));
+  log::set_level(settings.log.level);
   hooks_.configure(settings);
 }
 
