@@ -2,6 +2,7 @@
 // in the class that says what happened to it, or the other tests would find nothing.
 #include "common/unique_fd.h"
 #include "tests/support/load.h"
+#include "tests/support/local_server.h"
 
 #include <doctest/doctest.h>
 
@@ -19,27 +20,9 @@ using Kind = Outcome::Kind;
 
 namespace {
 
-/// A listening socket with the port that the kernel chose.
-struct Server {
-  Server() : fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    auto* plain = reinterpret_cast<sockaddr*>(&address);
-    socklen_t length = sizeof address;
-    REQUIRE(::bind(fd.get(), plain, length) == 0);
-    REQUIRE(::listen(fd.get(), 64) == 0);
-    REQUIRE(::getsockname(fd.get(), plain, &length) == 0);
-    port = ntohs(address.sin_port);
-  }
-
-  UniqueFd fd;
-  std::uint16_t port = 0;
-};
-
 /// Ten connections of a load; `serve` gets each with its request, and the connection is closed.
 LoadReport ten(const std::function<void(int fd, const std::string& request)>& serve) {
-  Server server;
+  LocalServer server;
   Load load(server.port, {.clients = 3, .most = 10, .patience = 5s});
   for (int count = 0; count < 10; ++count) {
     const UniqueFd connection(::accept4(server.fd.get(), nullptr, nullptr, SOCK_CLOEXEC));
@@ -98,7 +81,7 @@ TEST_CASE("load: a reset, an end without an answer and half an answer are resets
 }
 
 TEST_CASE("load: who is not answered in time is unanswered, and who is refused is refused") {
-  Server silent;
+  LocalServer silent;
   const LoadReport unanswered =
       Load(silent.port, {.clients = 5, .most = 10, .patience = 50ms}).finish();
   CHECK(unanswered.count(Kind::unanswered) == 10);
@@ -112,7 +95,7 @@ TEST_CASE("load: who is not answered in time is unanswered, and who is refused i
 }
 
 TEST_CASE("load: an open loop goes on at its rate while the server stands still") {
-  Server silent;
+  LocalServer silent;
   Load load(silent.port, {.clients = 3, .rate = 200, .patience = 500ms});
   ::poll(nullptr, 0, 300);
   const LoadReport report = load.stop();

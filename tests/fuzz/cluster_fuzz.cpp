@@ -2,6 +2,7 @@
 // is in ClusterHost, which throws when one is broken; nobody catches it here.
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/cluster_host.h"
+#include "tests/support/plans.h"
 
 #include <algorithm>
 #include <iterator>
@@ -13,15 +14,9 @@ namespace {
 
 using namespace core;
 using std::chrono::milliseconds;
-using std::chrono::seconds;
 
 Plan plan_of(std::uint32_t workers) {
-  Plan plan;
-  plan.workers = workers;
-  plan.worker = {seconds(10), seconds(5), seconds(3)};
-  plan.agent = {seconds(10), seconds(2), seconds(2)};
-  plan.backoff_first = milliseconds(100);
-  plan.backoff_max = milliseconds(800);
+  Plan plan = testing::plan_for(workers);
   plan.settle = milliseconds(500);
   plan.max_generations = 2;
   return plan;

@@ -1,5 +1,6 @@
 #include "master/os/child_process.h"
 
+#include "tests/os/shell.h"
 #include "tests/support/eventually.h"
 #include "tests/support/program.h"
 
@@ -25,19 +26,9 @@ using namespace std::chrono_literals;
 using test::alive;
 using test::eventually;
 
-/// A shell that runs `script`; its channel is descriptor 3.
-struct Shell {
-  explicit Shell(const std::string& script) {
-    int ends[2];
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
-    channel.reset(ends[0]);
-    const UniqueFd theirs(ends[1]);
-    SpawnSpec spec{"/bin/sh", {"sh", "-c", script}, {"PATH=/usr/bin:/bin"}, "/", ends[1], {}};
-    ::getrlimit(RLIMIT_NOFILE, &spec.open_files);
-    auto spawned = spawn(spec);
-    REQUIRE(spawned.has_value());
-    child.emplace(std::move(*spawned));
-  }
+/// What it writes to its channel, and whether it has ended, can be seen.
+struct Speaker : Shell {
+  using Shell::Shell;
 
   /// The number that the script writes to its channel.
   pid_t number() {
@@ -53,19 +44,10 @@ struct Shell {
     return std::stoi(text);
   }
 
-  ProcessEnd reap() {
-    std::optional<ProcessEnd> end;
-    REQUIRE(eventually([&] { return (end = child->reap()).has_value(); }, 10s));
-    return *end;
-  }
-
   [[nodiscard]] bool has_ended() const {
     pollfd ready{child->pidfd(), POLLIN, 0};
     return ::poll(&ready, 1, 0) == 1;
   }
-
-  UniqueFd channel;
-  std::optional<ChildProcess> child;
 };
 
 /// Prints a number once it stands firm against TERM, and lives on.
@@ -104,7 +86,7 @@ pid_t fork_a_master(int out) {
 }  // namespace
 
 TEST_CASE("a child that exits is reaped once, with its code") {
-  Shell shell("exit 7");
+  Speaker shell("exit 7");
   const pid_t pid = shell.child->pid();
   REQUIRE(eventually([&] { return shell.has_ended(); }, 10s));
   const ProcessEnd end = shell.reap();
@@ -116,7 +98,7 @@ TEST_CASE("a child that exits is reaped once, with its code") {
 }
 
 TEST_CASE("a child that a signal ends is reaped with the signal") {
-  Shell shell("ulimit -c 0; kill -USR1 $$");
+  Speaker shell("ulimit -c 0; kill -USR1 $$");
   const ProcessEnd end = shell.reap();
   CHECK(end.by_signal);
   CHECK(end.value == SIGUSR1);
@@ -124,7 +106,7 @@ TEST_CASE("a child that a signal ends is reaped with the signal") {
 }
 
 TEST_CASE("a child that runs is not reaped, and its pidfd says nothing") {
-  Shell shell(kIgnoresTerm);
+  Speaker shell(kIgnoresTerm);
   shell.number();
   CHECK_FALSE(shell.has_ended());
   CHECK_FALSE(shell.child->reap());
@@ -133,7 +115,7 @@ TEST_CASE("a child that runs is not reaped, and its pidfd says nothing") {
 
 TEST_CASE("terminate sends TERM, which a child may take its time for; kill cannot be ignored") {
   SUBCASE("terminate") {
-    Shell shell("echo 1 >&3; exec sleep 1000");
+    Speaker shell("echo 1 >&3; exec sleep 1000");
     shell.number();
     shell.child->signal(SIGTERM);
     const ProcessEnd end = shell.reap();
@@ -141,7 +123,7 @@ TEST_CASE("terminate sends TERM, which a child may take its time for; kill canno
     CHECK(end.value == SIGTERM);
   }
   SUBCASE("terminate, ignored, then kill") {
-    Shell shell(kIgnoresTerm);
+    Speaker shell(kIgnoresTerm);
     shell.number();
     shell.child->signal(SIGTERM);
     CHECK_FALSE(shell.child->reap());
@@ -153,7 +135,7 @@ TEST_CASE("terminate sends TERM, which a child may take its time for; kill canno
 }
 
 TEST_CASE("kill ends the whole process group") {
-  Shell shell("sleep 1000 & echo $! >&3; wait");
+  Speaker shell("sleep 1000 & echo $! >&3; wait");
   const pid_t grandchild = shell.number();
   REQUIRE(alive(grandchild));
   shell.child->kill();
@@ -162,7 +144,7 @@ TEST_CASE("kill ends the whole process group") {
 }
 
 TEST_CASE("a grandchild that the child left behind is killed when the child is reaped") {
-  Shell shell(kLeavesGrandchild);
+  Speaker shell(kLeavesGrandchild);
   const pid_t grandchild = shell.number();
   REQUIRE(eventually([&] { return shell.has_ended(); }, 10s));
   CHECK(alive(grandchild));
@@ -171,7 +153,7 @@ TEST_CASE("a grandchild that the child left behind is killed when the child is r
 }
 
 TEST_CASE("a child that nobody reaped is killed and reaped with its object") {
-  Shell shell(kIgnoresTerm);
+  Speaker shell(kIgnoresTerm);
   const pid_t pid = shell.number();
   SUBCASE("as it is") { shell.child.reset(); }
   SUBCASE("wherever the object was moved to") {
@@ -187,7 +169,7 @@ TEST_CASE("a child is reaped with its object even if its pidfd does not block") 
   for (int times = 0; times < 20; ++times) {
     pid_t pid = -1;
     {
-      Shell shell("exec sleep 1000");
+      Speaker shell("exec sleep 1000");
       pid = shell.child->pid();
       REQUIRE(::fcntl(shell.child->pidfd(), F_SETFL, O_NONBLOCK) == 0);
     }

@@ -1,6 +1,6 @@
 #include "master/os/process_look.h"
 
-#include "master/os/child_process.h"
+#include "tests/os/shell.h"
 #include "tests/support/eventually.h"
 
 #include <doctest/doctest.h>
@@ -22,33 +22,19 @@ namespace {
 using namespace std::chrono_literals;
 using test::eventually;
 
-/// A child that runs a shell's `script`.
-struct Shell {
-  explicit Shell(const std::string& script) {
-    int ends[2];
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
-    channel.reset(ends[0]);
-    const UniqueFd theirs(ends[1]);
-    SpawnSpec spec{"/bin/sh", {"sh", "-c", script}, {"PATH=/usr/bin:/bin"}, "/", ends[1], {}};
-    ::getrlimit(RLIMIT_NOFILE, &spec.open_files);
-    auto spawned = spawn(spec);
-    REQUIRE(spawned.has_value());
-    child.emplace(std::move(*spawned));
-  }
-  ~Shell() {
+/// Ends with the test, in whatever state it is.
+struct Watched : Shell {
+  using Shell::Shell;
+  ~Watched() {
     child->kill();
     CHECK(eventually([this] { return child->reap().has_value(); }, 10s));
   }
-  Shell(const Shell&) = delete;
-  Shell& operator=(const Shell&) = delete;
+  Watched(const Watched&) = delete;
+  Watched& operator=(const Watched&) = delete;
 
-  [[nodiscard]] pid_t pid() const { return child->pid(); }
   bool comes_to_state(char state) {
     return eventually([&] { return look_at(pid()).state == state; }, 10s);
   }
-
-  UniqueFd channel;
-  std::optional<ChildProcess> child;
 };
 
 constexpr const char* kWaits = "exec sleep 1000";
@@ -57,7 +43,7 @@ constexpr const char* kSpins = "while :; do :; done";
 }  // namespace
 
 TEST_CASE("a child that waits is seen to sleep, with what it uses") {
-  Shell shell(kWaits);
+  Watched shell(kWaits);
   CHECK(eventually([&] { return look_at(shell.pid()).open_files == 4U; }, 10s));
   REQUIRE(shell.comes_to_state('S'));
   const ProcessLook look = look_at(shell.pid());
@@ -74,13 +60,13 @@ TEST_CASE("a child that waits is seen to sleep, with what it uses") {
 }
 
 TEST_CASE("a child that spins uses its CPU time") {
-  Shell shell(kSpins);
+  Watched shell(kSpins);
   CHECK(eventually([&] { return look_at(shell.pid()).cpu_time.value_or(0s) >= 50ms; }, 20s));
   CHECK(look_at(shell.pid()).state == 'R');
 }
 
 TEST_CASE("a child that was stopped is seen to be") {
-  Shell shell(kWaits);
+  Watched shell(kWaits);
   ::kill(shell.pid(), SIGSTOP);
   REQUIRE(shell.comes_to_state('T'));
   CHECK(look_at(shell.pid()).stopped());
@@ -88,7 +74,7 @@ TEST_CASE("a child that was stopped is seen to be") {
 }
 
 TEST_CASE("a child that is traced is seen to be, and by whom") {
-  Shell shell(kWaits);
+  Watched shell(kWaits);
   if (::ptrace(PTRACE_SEIZE, shell.pid(), 0, 0) != 0) {
     MESSAGE("not tested: ptrace is not allowed here");
     return;
@@ -101,7 +87,7 @@ TEST_CASE("a child that is traced is seen to be, and by whom") {
 }
 
 TEST_CASE("a child that has ended has little to tell, and one that is gone nothing") {
-  Shell shell("exit 0");
+  Watched shell("exit 0");
   REQUIRE(shell.comes_to_state('Z'));
   CHECK(look_at(shell.pid()).resident_bytes.value_or(0) == 0);
   CHECK(describe(look_at(shell.pid())).starts_with("state ended"));
@@ -112,7 +98,7 @@ TEST_CASE("a child that has ended has little to tell, and one that is gone nothi
 
 TEST_CASE("a name full of traps is not taken for anything else") {
   // Its name, which /proc has in parentheses, becomes "a) R 1 2 (b".
-  Shell shell("cd \"$(mktemp -d)\" && cp /bin/sleep 'a) R 1 2 (b' && exec './a) R 1 2 (b' 1000");
+  Watched shell("cd \"$(mktemp -d)\" && cp /bin/sleep 'a) R 1 2 (b' && exec './a) R 1 2 (b' 1000");
   REQUIRE(shell.comes_to_state('S'));
   CHECK(look_at(shell.pid()).cpu_time.value_or(1h) < 1min);
   CHECK(look_at(shell.pid()).threads == 1);

@@ -51,16 +51,6 @@ void add_words(std::string& text, const std::string& words) {
 
 }  // namespace
 
-Plan plan_for(std::uint32_t workers) {
-  Plan plan;
-  plan.workers = workers;
-  plan.worker = {10s, 5s, 3s};
-  plan.agent = {10s, 2s, 2s};
-  plan.backoff_first = 100ms;
-  plan.backoff_max = 800ms;
-  return plan;
-}
-
 std::string Stage::tell(const Event& event) {
   notes_.clear();
   std::string text;

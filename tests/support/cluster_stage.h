@@ -1,6 +1,7 @@
 #pragma once
 
 #include "master/core/cluster.h"
+#include "tests/support/plans.h"
 
 #include <chrono>
 #include <cstdint>
@@ -10,8 +11,6 @@
 #include <vector>
 
 namespace clusterd::testing {
-
-[[nodiscard]] core::Plan plan_for(std::uint32_t workers);
 
 /// A cluster under virtual time, told what happens and telling in words what it does about it.
 class Stage {

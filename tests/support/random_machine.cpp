@@ -1,6 +1,7 @@
 #include "tests/support/random_machine.h"
 
 #include "tests/support/must.h"
+#include "tests/support/plans.h"
 
 #include <utility>
 #include <variant>
@@ -22,12 +23,7 @@ ProcessExited killed_by(Signal signal) {
 }  // namespace
 
 Plan random_plan(std::uint32_t workers) {
-  Plan plan;
-  plan.workers = workers;
-  plan.worker = {10s, 5s, 3s};
-  plan.agent = {10s, 2s, 2s};
-  plan.backoff_first = 100ms;
-  plan.backoff_max = 800ms;
+  Plan plan = plan_for(workers);
   plan.settle = 50ms;
   return plan;
 }

@@ -10,7 +10,7 @@
 
 namespace clusterd::testing {
 
-/// What random machines run: deadlines are those of a real cluster, delays are short.
+/// What random machines run.
 [[nodiscard]] core::Plan random_plan(std::uint32_t workers);
 
 /// What may go wrong, or is asked for, while the crasher is at work.

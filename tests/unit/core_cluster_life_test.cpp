@@ -1,5 +1,6 @@
 #include "tests/support/cluster_host.h"
 #include "tests/support/every_order.h"
+#include "tests/support/plans.h"
 
 #include <doctest/doctest.h>
 
@@ -16,16 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing::ClusterHost;
 using testing::must;
-
-Plan make_plan(std::uint32_t workers) {
-  Plan plan;
-  plan.workers = workers;
-  plan.worker = {10s, 5s, 3s};
-  plan.agent = {10s, 2s, 2s};
-  plan.backoff_first = 100ms;
-  plan.backoff_max = 800ms;
-  return plan;
-}
+using testing::plan_for;
 
 /// False if nothing comes of it: what follows is then the same as without it.
 bool does(ClusterHost& host, Role role, const ChildEvent& event) {
@@ -69,7 +61,7 @@ bool is_recycled(ClusterHost& host) {
 }
 
 bool rolls_out(ClusterHost& host) {
-  Plan plan = make_plan(1);
+  Plan plan = plan_for(1);
   plan.settle = 50ms;
   return !host.happens(RolloutRequested{plan}).empty();
 }
@@ -104,20 +96,20 @@ const std::vector<testing::Move<ClusterHost>> kMoves{
 }  // namespace
 
 TEST_CASE("a cluster that starts keeps all promises in every order of events") {
-  ClusterHost host(make_plan(1));
+  ClusterHost host(plan_for(1));
   (void)host.happens(Start{});
-  const std::size_t played = testing::every_order(host, 6, kMoves);
+  const std::size_t played = testing::every_order(host, 7, kMoves);
   CHECK(played > 15'000);
 }
 
 TEST_CASE("a cluster that runs keeps all promises in every order of events") {
-  ClusterHost host(make_plan(1));
+  ClusterHost host(plan_for(1));
   (void)host.happens(Start{});
   for (const Role role : {Role::agent, Role::agent, Role::worker, Role::worker}) {
     (void)goes_on(host, role);
   }
   REQUIRE(host.announced);
-  const std::size_t played = testing::every_order(host, 5, kMoves);
+  const std::size_t played = testing::every_order(host, 6, kMoves);
   CHECK(played > 10'000);
 }
 

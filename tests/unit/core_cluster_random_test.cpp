@@ -74,6 +74,21 @@ void crash_until(RandomMachine& machine, Troubles troubles, std::uint32_t lives)
   machine.stop_crasher();
 }
 
+/// With each way to replace a worker, over ten seeds: a cluster that runs.
+template <typename Test>
+void in_all_ways(std::uint32_t limit, Test test) {
+  for (const std::uint32_t surge : {1U, 2U, 0U}) {
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+      CAPTURE(surge);
+      CAPTURE(seed);
+      const Plan plan = limited(limit, surge);
+      RandomMachine machine(seed, plan);
+      run_up(machine);
+      test(machine, plan);
+    }
+  }
+}
+
 }  // namespace
 
 TEST_CASE("all workers are back soon after thousands of them died at random") {
@@ -92,55 +107,34 @@ TEST_CASE("all workers are back soon after thousands of them died at random") {
 }
 
 TEST_CASE("all is well again after suicides, hangs, scaling and rollouts amid random deaths") {
-  for (const std::uint32_t surge : {1U, 2U, 0U}) {
-    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
-      CAPTURE(surge);
-      CAPTURE(seed);
-      const Plan plan = limited(kFar, surge);
-      RandomMachine machine(seed, plan);
-      run_up(machine);
-      crash_until(machine, kAll, 2000);
-      machine.run_for(until_settled(plan, machine.workers()));
-      check_settled(machine);
-    }
-  }
+  in_all_ways(kFar, [](RandomMachine& machine, const Plan& plan) {
+    crash_until(machine, kAll, 2000);
+    machine.run_for(until_settled(plan, machine.workers()));
+    check_settled(machine);
+  });
 }
 
 TEST_CASE("the same where so many deaths are too many, a giveup_retry later") {
-  for (const std::uint32_t surge : {1U, 2U, 0U}) {
-    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
-      CAPTURE(surge);
-      CAPTURE(seed);
-      const Plan plan = limited(10, surge);
-      RandomMachine machine(seed, plan);
-      run_up(machine);
-      crash_until(machine, kAll, 500);
-      // One that never gets ready may be the probe, and a rollout may hold one slot back.
-      machine.run_for(until_settled(plan, machine.workers()) + 3 * plan.giveup_retry);
-      check_settled(machine);
-    }
-  }
+  in_all_ways(10, [](RandomMachine& machine, const Plan& plan) {
+    crash_until(machine, kAll, 500);
+    // One that never gets ready may be the probe, and a rollout may hold one slot back.
+    machine.run_for(until_settled(plan, machine.workers()) + 3 * plan.giveup_retry);
+    check_settled(machine);
+  });
 }
 
 TEST_CASE("while nobody dies, no slot is without a worker but those that may be") {
-  for (const std::uint32_t surge : {1U, 2U, 0U}) {
-    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
-      CAPTURE(surge);
-      CAPTURE(seed);
-      const Plan plan = limited(kFar, surge);
-      RandomMachine machine(seed, plan);
-      run_up(machine);
-      machine.start_crasher({.orders = true, .bad_generations = true});
-      std::uint32_t most = 0;
-      const TimePoint end = machine.now() + 10min;
-      while (machine.step(end)) most = std::max(most, machine.missing());
-      CHECK(most == (surge == 0 ? 1 : 0));
-      CHECK(machine.lives() > 500);
-      machine.stop_crasher();
-      machine.run_for(until_settled(plan, machine.workers()));
-      check_settled(machine);
-    }
-  }
+  in_all_ways(kFar, [](RandomMachine& machine, const Plan& plan) {
+    machine.start_crasher({.orders = true, .bad_generations = true});
+    std::uint32_t most = 0;
+    const TimePoint end = machine.now() + 10min;
+    while (machine.step(end)) most = std::max(most, machine.missing());
+    CHECK(most == (plan.surge == 0 ? 1 : 0));
+    CHECK(machine.lives() > 500);
+    machine.stop_crasher();
+    machine.run_for(until_settled(plan, machine.workers()));
+    check_settled(machine);
+  });
 }
 
 TEST_CASE("1,000 kills under the limit, before ready, in drain, in rollouts: n are back (D19)") {
