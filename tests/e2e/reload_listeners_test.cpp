@@ -4,6 +4,7 @@
 #include "tests/support/cluster.h"
 #include "tests/support/eventually.h"
 #include "tests/support/http.h"
+#include "tests/support/local_server.h"
 
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
@@ -26,26 +27,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Somebody else's listening socket, on a port of the kernel's choice.
-struct Server {
-  Server() {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    auto* plain = reinterpret_cast<sockaddr*>(&address);
-    socklen_t length = sizeof address;
-    REQUIRE(::bind(fd.get(), plain, length) == 0);
-    REQUIRE(::listen(fd.get(), 1) == 0);
-    REQUIRE(::getsockname(fd.get(), plain, &length) == 0);
-    port = ntohs(address.sin_port);
-  }
-
-  clusterd::UniqueFd fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-  std::uint16_t port = 0;
-};
-
 /// A port that nobody has, for a while at least.
-std::uint16_t free_port() { return Server().port; }
+std::uint16_t free_port() { return LocalServer().port; }
 
 struct Listen {
   std::string name;
@@ -196,7 +179,7 @@ TEST_CASE("D12: a reload that fails leaves no listener of its own, and the old o
   const std::uint16_t added = free_port();
   Site site({{"a", on(port), ""}, {"u", "unix:u.sock", "mode = \"0600\"\n"}});
   const std::string path = site.dir.path("u.sock");
-  const Server taken;
+  const LocalServer taken;
   SUBCASE("the workers fail") {
     site.write({{"b", on(added)}, {"u", "unix:u.sock", "mode = \"0666\"\n"}});
     const std::string conf = read_file(site.dir.path("app.conf"));
@@ -287,8 +270,9 @@ TEST_CASE("fault 30: listeners that change back and forth leave nothing behind")
     }
     REQUIRE(eventually([&] { return site.settled(); }, 30s));
   };
-  round();
   const std::size_t fds = count_fds(master);
+  round();
+  REQUIRE(eventually([&] { return count_fds(master) == fds; }, 10s));
   const std::int64_t pages = resident_pages(master);
   const int rounds = CLUSTERD_TEST_SCALE < 100 ? 2 : 20;
   for (int i = 0; i < rounds; ++i) round();
