@@ -23,17 +23,19 @@ using namespace std::chrono_literals;
 namespace {
 
 /// http-worker, and beside it in each slot a process that says suicide for it on its channel as
-/// soon as the test writes into the slot's pipe.
+/// soon as the test writes into the slot's pipe. A successor may have opened the pipe before the
+/// test has closed it, and reads its end: that is no word.
 class Suicidal {
  public:
   explicit Suicidal(unsigned workers) : workers_(workers) {
     for (unsigned slot = 0; slot < workers; ++slot) {
       REQUIRE(::mkfifo(pipe_of(slot).c_str(), 0600) == 0);
     }
-    const std::string script =
-        dir_.write("worker", "(read word < " + dir_.path("pipe") +
-                                 "$CLUSTERD_SLOT; echo '{\"act\":\"suicide\"}' >&3) &\nexec " +
-                                 http_worker() + "\n");
+    const std::string script = dir_.write(
+        "worker", "pipe=" + dir_.path("pipe") +
+                      "$CLUSTERD_SLOT\n(until read word < $pipe; do [ -p $pipe ] || exit; done\n"
+                      "echo '{\"act\":\"suicide\"}' >&3) &\nexec " +
+                      http_worker() + "\n");
     cluster_.emplace(ClusterOptions{.workers = workers,
                                     .command = {"/bin/sh", script},
                                     .worker_keys = "drain_timeout = \"60s\"\n",
