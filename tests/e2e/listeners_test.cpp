@@ -161,7 +161,7 @@ TEST_CASE("a Unix listener has its mode, serves, and is unlinked at the stop") {
   }
 }
 
-TEST_CASE("a stale Unix socket is taken over; a file in its place is left alone") {
+TEST_CASE("a stale Unix socket is taken over, and a file in its place is left alone") {
   const TempDir dir;
   const std::string conf = conf_with("address = \"unix:web.sock\"", epoll_worker());
   {

@@ -267,7 +267,7 @@ TEST_CASE("status says who drains, what it waits for, until when and why") {
   CHECK(worker.at("state") == "draining");
   CHECK(worker.at("restarts") == 0);
   CHECK(worker.at("drain").at("connections") == 1);
-  CHECK(worker.at("drain").at("deadline_s").as_double() > 10);
+  CHECK(worker.at("drain").at("deadline_s").to_number<double>() > 10);
   CHECK(worker.at("drain").at("step") == "connections");
   CHECK(worker.at("drain").at("reason") == "scaled down to 2");
   const std::string text = cluster.verb({"status"}).out;

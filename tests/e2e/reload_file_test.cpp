@@ -230,7 +230,8 @@ TEST_CASE("D8: a held connection in each does not let old generations pile up") 
   CHECK(cluster.verb({"stop", "--now"}).code == 0);
 }
 
-TEST_CASE("D12: a reload before the cluster is ready waits for that; one at the stop is refused") {
+TEST_CASE(
+    "D12: a reload before the cluster is ready waits for that, and one at the stop is refused") {
   ClusterOptions slow = quick("env = { FIXTURE_READY_AFTER_MS = \"300\" }\n");
   slow.wait_until_running = false;
   Cluster cluster(slow);

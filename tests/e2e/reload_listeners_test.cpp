@@ -124,7 +124,8 @@ std::int64_t resident_pages(pid_t pid) {
 
 }  // namespace
 
-TEST_CASE("D11: listeners come and go with reloads; who had connected to one that goes is served") {
+TEST_CASE(
+    "D11: listeners come and go with reloads, and who had connected to one that goes is served") {
   for (const std::string policy : {"round-robin", "accept-race", "least-connections", "sticky"}) {
     CAPTURE(policy);
     const std::uint16_t first = free_port();

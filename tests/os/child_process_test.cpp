@@ -113,7 +113,7 @@ TEST_CASE("a child that runs is not reaped, and its pidfd says nothing") {
   CHECK(alive(shell.child->pid()));
 }
 
-TEST_CASE("terminate sends TERM, which a child may take its time for; kill cannot be ignored") {
+TEST_CASE("terminate sends TERM, which a child may take its time for, and kill cannot be ignored") {
   SUBCASE("terminate") {
     Speaker shell("echo 1 >&3; exec sleep 1000");
     shell.number();

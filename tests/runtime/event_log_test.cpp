@@ -145,7 +145,7 @@ TEST_CASE("who follows hears what comes as well, until it leaves") {
   CHECK(client.lines.size() == 2);
 }
 
-TEST_CASE("only so many may follow; one that leaves makes room") {
+TEST_CASE("only so many may follow, and one that leaves makes room") {
   Log log;
   std::deque<Listener> clients(7);
   for (Listener& client : clients) log.log.answer(true, client.reply());

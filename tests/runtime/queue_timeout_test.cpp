@@ -1,3 +1,4 @@
+#include "common/unique_fd.h"
 #include "master/runtime/dispatcher.h"
 #include "tests/support/eventually.h"
 #include "tests/support/http.h"
@@ -5,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include <optional>
+#include <sys/socket.h>
 #include <vector>
 
 namespace clusterd::runtime {
@@ -78,6 +80,40 @@ TEST_CASE("without queue_timeout, and while somebody serves, nobody is reset") {
       10s));
   CHECK(waits.expired == 0);
   CHECK(served.expired == 0);
+}
+
+TEST_CASE("who comes after a worker was there for a moment waits for queue_timeout as well") {
+  using std::chrono::steady_clock;
+  constexpr auto kTimeout = 400ms;
+  Bench bench(config::Policy::accept_race, kTimeout);
+  const test::Client first(bench.port());
+  const test::Client second(bench.port());
+  const auto has_looked = [&, start = steady_clock::now()] {
+    bench.io.poll();
+    return steady_clock::now() - start > kTimeout / 8 + 10ms;
+  };
+  REQUIRE(test::eventually(has_looked, 10s));
+  constexpr ChildId kWorker{Role::worker, 1};
+  auto ends = bench.dispatcher->join(kWorker);
+  REQUIRE(ends.has_value());
+  bench.dispatcher->serve(kWorker, 0);
+  bench.dispatcher->enter_rotation(kWorker);
+  for (int taken = 0; taken < 2; ++taken) {
+    const UniqueFd connection(::accept4(bench.listener->fd(), nullptr, nullptr, SOCK_CLOEXEC));
+    CHECK(connection.get() >= 0);
+  }
+  bench.dispatcher->leave_rotation(kWorker);
+  const auto began = steady_clock::now();
+  const test::Client third(bench.port());
+  const test::Client fourth(bench.port());
+  CHECK(test::eventually(
+      [&] {
+        bench.io.poll();
+        return bench.expired > 0;
+      },
+      10s));
+  CHECK(steady_clock::now() - began >= kTimeout);
+  CHECK(bench.expired == 2);
 }
 
 }  // namespace clusterd::runtime

@@ -172,7 +172,7 @@ using Acts = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("suicide: the master is told at once, and once; nothing more is taken") {
+TEST_CASE("suicide: the master is told at once, and once, and nothing more is taken") {
   Master master(60'000);
   Keeper it(master);
   const UniqueFd open = master.offer();

@@ -60,7 +60,7 @@ TEST_CASE("a limit that is not given is ten, or three a worker") {
   CHECK(stage.cluster().pool(Role::agent).limiter.limit() == 60);
 }
 
-TEST_CASE("a probe that becomes ready brings the pool back; one that dies does not") {
+TEST_CASE("a probe that becomes ready brings the pool back, and one that dies does not") {
   Stage stage = running(limited(3, 3));
   (void)die_in_slot_0(stage, 2);
   CHECK(stage.die(worker(2)) == "worker 2 out; forget worker 2");

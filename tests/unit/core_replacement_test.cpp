@@ -114,7 +114,7 @@ TEST_CASE("who is to be replaced and dies first leaves its slot to the successor
   CHECK(stage.wait(1h) == "");
 }
 
-TEST_CASE("scaled up, new slots are filled; scaled down, the highest leave") {
+TEST_CASE("scaled up, new slots are filled, and scaled down, the highest leave") {
   Stage stage = running(2);
   CHECK(stage.tell(ScaleRequested{4}) == "spawn worker 3 in slot 2; spawn worker 4 in slot 3");
   CHECK(stage.note(Note::Kind::scale).why == "2 -> 4");
