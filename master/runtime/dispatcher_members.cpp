@@ -91,9 +91,15 @@ void Dispatcher::serve(ChildId child, core::ListenerIndex listener) {
   if (std::count(member.serves.begin(), member.serves.end(), listener) > 0) return;
   member.serves.push_back(listener);
   if (member.in_rotation) {
-    balancer_.serve(*member.seat, listener);
+    begin_to_serve(member, listener);
     arm_listeners();
   }
+}
+
+void Dispatcher::begin_to_serve(Member& member, core::ListenerIndex listener) {
+  balancer_.serve(*member.seat, listener);
+  // In accept race it takes from the queue without our knowing: what was seen there is no more.
+  sources_[listener].ages.clear();
 }
 
 void Dispatcher::enter_rotation(ChildId child) {
@@ -106,7 +112,7 @@ void Dispatcher::enter_rotation(ChildId child) {
   const auto index = static_cast<std::size_t>(*member.seat);
   if (by_seat_.size() <= index) by_seat_.resize(index + 1);
   by_seat_[index] = &member;
-  for (const core::ListenerIndex listener : member.serves) balancer_.serve(*member.seat, listener);
+  for (const core::ListenerIndex listener : member.serves) begin_to_serve(member, listener);
   turn();
 }
 
