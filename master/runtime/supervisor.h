@@ -3,11 +3,9 @@
 #include "common/protocol.h"
 #include "config/settings.h"
 #include "master/core/cluster.h"
-#include "master/os/child_process.h"
 #include "master/os/listener.h"
 #include "master/os/unix_listener.h"
-#include "master/runtime/channel.h"
-#include "master/runtime/child_output.h"
+#include "master/runtime/child.h"
 #include "master/runtime/control_server.h"
 #include "master/runtime/dispatcher.h"
 #include "master/runtime/event_log.h"
@@ -20,7 +18,6 @@
 #include "master/runtime/timers.h"
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
 
 #include <deque>
@@ -44,22 +41,6 @@ class Supervisor {
   [[nodiscard]] core::Outcome run();
 
  private:
-  struct Child {
-    Child(boost::asio::io_context& io, os::ChildProcess started)
-        : process(std::move(started)), exit(io, process.pidfd()) {}
-    ~Child() { exit.release(); }  // the pidfd is the process's
-    Child(const Child&) = delete;
-    Child& operator=(const Child&) = delete;
-
-    os::ChildProcess process;
-    boost::asio::posix::stream_descriptor exit;
-    std::shared_ptr<Channel> channel;
-    ChildOutput output;
-    Generation generation{};
-    bool said_hello = false;
-    bool counts_turns = false;
-  };
-
   void handle(core::Event event);
   void happened(ChildId child, core::ChildEvent event);
 
