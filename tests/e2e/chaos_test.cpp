@@ -71,7 +71,7 @@ void check_chaos(const std::string& policy) {
   const TempDir dir;
   Cluster cluster(Chaos::options(policy, dir));
   const pid_t master = cluster.master().pid();
-  const std::size_t fds = count_fds(master);
+  const std::size_t fds = cluster.fds();
   if (!kSanitized) {
     Load warm(cluster.port(), {.rate = kRate, .patience = kPatience});
     warm_up(cluster);

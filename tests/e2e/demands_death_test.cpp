@@ -115,7 +115,7 @@ TEST_CASE("D1: under load, each worker that dies costs at most the connection th
        {std::pair{"round-robin", 30s}, {"least-connections", 5s}, {"sticky", 5s}}) {
     CAPTURE(policy);
     Cluster cluster(restarting(policy));
-    const std::size_t fds_before = count_fds(cluster.master().pid());
+    const std::size_t fds_before = cluster.fds();
     std::mt19937 random(1);
     unsigned kills = 0;
     Load load(cluster.port(), {.patience = kPatience});
@@ -140,7 +140,7 @@ TEST_CASE("D1: what waits at a stopped worker is answered within 100 ms of its d
                      .policy = policy,
                      .command = {fixture_worker()},
                      .worker_keys = "stall_timeout = \"0\"\n"});
-    const std::size_t fds_before = count_fds(cluster.master().pid());
+    const std::size_t fds_before = cluster.fds();
     // The best of three: a busy machine delays one of them, a master that waits for something
     // (a timer, the replacement) delays all.
     auto fastest = milliseconds::max();

@@ -206,7 +206,7 @@ TEST_CASE("1,000 random +1 and -1 under load lose nobody: D22") {
   for (const std::string policy : {"round-robin", "accept-race"}) {
     CAPTURE(policy);
     Cluster cluster({.workers = 3, .policy = policy, .command = {fixture_worker(), "events"}});
-    const std::size_t fds_before = count_fds(cluster.master().pid());
+    const std::size_t fds_before = cluster.fds();
     Load load(cluster.port(), {.rate = kRate, .patience = 20s});
     scale_up_and_down(cluster, kSanitized ? 10 : 500, seed);
     const LoadReport report = load.stop();
@@ -227,7 +227,7 @@ TEST_CASE("after any scale, kill, recycle and reload the slots are exactly 0 to 
                    .worker_keys = "ready_timeout = \"60s\"\n",
                    .more = "[restart]\nlimit = 100000\nbackoff = { first = \"1ms\", max = \"20ms\" "
                            "}\n[reload]\nsettle = \"50ms\"\n"});
-  const std::size_t fds_before = count_fds(cluster.master().pid());
+  const std::size_t fds_before = cluster.fds();
   Restless pool(cluster, seed);
   constexpr int kSteps = kSanitized ? 40 : 300;
   for (int step = 1; step <= kSteps; ++step) {

@@ -243,13 +243,13 @@ TEST_CASE("D18: with on_giveup = exit the master ends with 75 and says why") {
   CHECK(std::none_of(children.begin(), children.end(), alive));
 }
 
-TEST_CASE("D19: after random kills, before ready, in drain and in a reload too, n are ready") {
+TEST_CASE("D19: after 1,000 random kills, before ready, in drain and in a reload too, n are ready") {
   constexpr unsigned kWorkers = 4;
-  constexpr int kKills = kSanitized ? 40 : 200;
+  constexpr int kKills = kSanitized ? 40 : 1000;
   // The limit is far: what is counted here is who comes back.
   Moody moody(kWorkers, "[reload]\nsettle = \"50ms\"\n", std::string(kQuick) + "limit = 10000\n");
   const pid_t master = moody.cluster.master().pid();
-  const std::size_t fds = count_fds(master);
+  const std::size_t fds = moody.cluster.fds();
   moody.mood("FIXTURE_READY_AFTER_MS=20");
   std::mt19937 random(19);
   std::unique_ptr<Program> reload;

@@ -110,7 +110,7 @@ TEST_CASE(
     "who asks for listeners and reads none takes few of the master's descriptors (fault 19)") {
   Cluster cluster(hostile("flood-for-sockets", "accept-race"));
   const pid_t master = cluster.master().pid();
-  const std::size_t before = count_fds(master);
+  const std::size_t before = cluster.fds();
   const pid_t first = cluster.workers().front();
   ::kill(first, SIGUSR1);
   std::size_t most = 0;
@@ -131,7 +131,7 @@ TEST_CASE("a reload replaces a worker that lies when it is asked to leave (fault
     CAPTURE(mode);
     Cluster cluster(hostile(mode));
     const auto before = cluster.workers();
-    const std::size_t fds = count_fds(cluster.master().pid());
+    const std::size_t fds = cluster.fds();
     // It takes none of what it is offered: the other worker answers.
     for (int i = 0; i < 4; ++i) CHECK(get(cluster.port()).ok());
     CHECK(cluster.verb({"reload"}).code == 0);

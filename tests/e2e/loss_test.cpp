@@ -64,7 +64,7 @@ bool replaced(const Cluster& cluster, const std::vector<pid_t>& before) {
 TEST_CASE("200 connections are answered while one of 4 workers is stopped and killed (fault 3)") {
   // No stall_timeout: only its death frees what the stopped worker was offered.
   Cluster cluster({.workers = 4, .worker_keys = "stall_timeout = \"0\"\n"});
-  const std::size_t fds_before = count_fds(cluster.master().pid());
+  const std::size_t fds_before = cluster.fds();
   const pid_t stopped = cluster.workers().front();
   ::kill(stopped, SIGSTOP);
   auto clients = open_many(cluster.port(), 200);
@@ -182,7 +182,7 @@ TEST_CASE("a lone request sees the end within 5 ms of the worker's close") {
 
 TEST_CASE("the master's descriptors do not grow over many connections") {
   Cluster cluster({.workers = 2});
-  const std::size_t before = count_fds(cluster.master().pid());
+  const std::size_t before = cluster.fds();
   const std::int64_t target = 1000LL * CLUSTERD_TEST_SCALE;
   const auto accepted = [&] {
     const auto status = cluster.status();

@@ -188,7 +188,7 @@ TEST_CASE("fault 30: rolling reloads between one worker and eight lose nothing a
     const pid_t master = cluster.master().pid();
     const auto settled = [&] { return children_of(master).size() == 2; };
     REQUIRE(settled());
-    const std::size_t fds = count_fds(master);
+    const std::size_t fds = cluster.fds();
     Load load(cluster.port(),
               {.rate = CLUSTERD_TEST_SCALE < 100 ? 100.0 : 2000.0, .patience = 30s});
     const int rounds = CLUSTERD_TEST_SCALE < 100 ? 3 : 20;

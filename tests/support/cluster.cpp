@@ -6,6 +6,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 
+#include <sstream>
 #include <stdexcept>
 
 namespace clusterd::test {
@@ -73,6 +74,18 @@ std::optional<boost::json::value> Cluster::status() const {
   const Finished asked = verb({"status", "--json"});
   if (asked.code != 0) return std::nullopt;
   return boost::json::parse(asked.out);
+}
+
+std::size_t Cluster::fds() const {
+  // In this list what the master has accepted bears the path of what it accepted from.
+  const auto alone = [&] {
+    std::istringstream list(read_file("/proc/net/unix"));
+    int sockets = 0;
+    for (std::string line; std::getline(list, line);) sockets += line.ends_with(" " + control());
+    return sockets == 1;
+  };
+  if (!eventually(alone, std::chrono::seconds(20))) throw std::runtime_error("a verb goes on");
+  return count_fds(master_->pid());
 }
 
 std::optional<Counts> Cluster::counts() const {

@@ -71,6 +71,8 @@ class Cluster {
   [[nodiscard]] std::vector<pid_t> workers() const;  ///< ready ones, by slot
   [[nodiscard]] pid_t agent() const;
   [[nodiscard]] bool running(unsigned ready) const;  ///< "running" with that many ready
+  /// The descriptors that the master has open, when it has ended its talks with verbs.
+  [[nodiscard]] std::size_t fds() const;
 
  private:
   TempDir dir_;
