@@ -243,7 +243,7 @@ TEST_CASE("D18: with on_giveup = exit the master ends with 75 and says why") {
   CHECK(std::none_of(children.begin(), children.end(), alive));
 }
 
-TEST_CASE("D19: after 1,000 random kills, before ready, in drain and in a reload too, n are ready") {
+TEST_CASE("D19: after 1,000 kills, before ready, in drain and in a reload too, n are ready") {
   constexpr unsigned kWorkers = 4;
   constexpr int kKills = kSanitized ? 40 : 1000;
   // The limit is far: what is counted here is who comes back.
