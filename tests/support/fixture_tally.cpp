@@ -48,12 +48,12 @@ std::uint32_t FixtureTally::held_by(pid_t pid) const {
   return 0;
 }
 
-FixtureHold::FixtureHold() {
-  if (auto* own = own_entry()) ++own->taken;
+FixtureHold::FixtureHold() : own_(own_entry()) {
+  if (own_ != nullptr) ++own_->taken;
 }
 
 FixtureHold::~FixtureHold() {
-  if (auto* own = own_entry()) ++own->finished;
+  if (own_ != nullptr) ++own_->finished;
 }
 
 }  // namespace clusterd::test

@@ -40,6 +40,9 @@ class FixtureHold {
   FixtureHold(const FixtureHold&) = delete;
   FixtureHold& operator=(const FixtureHold&) = delete;
   ~FixtureHold();
+
+ private:
+  FixtureTally::Entry* own_;  ///< nullptr: nobody counts
 };
 
 }  // namespace clusterd::test

@@ -39,42 +39,47 @@ KeepAliveReport KeepAliveLoad::stop() {
   return report_;
 }
 
+struct KeepAliveLoad::Slot {
+  std::optional<Client> client;
+  bool used = false;  ///< it has had an answer
+};
+
 /// All ask, and then all are waited for: so many requests are under way at once.
 void KeepAliveLoad::run(std::uint16_t port, unsigned clients) {
-  struct Slot {
-    std::optional<Client> client;
-    bool used = false;  ///< it has had an answer
-  };
   std::vector<Slot> slots(clients);
   while (!stopping_) {
-    for (Slot& slot : slots) {
-      if (slot.client && has_ended(*slot.client)) {
-        slot.client.reset();
-        ++report_.ended;
-      }
-      if (!slot.client) {
-        slot.client.emplace(port);
-        slot.used = false;
-      }
-      if (!slot.client->refused()) slot.client->ask(false);
-    }
-    for (Slot& slot : slots) {
-      const Reply reply = slot.client->refused() ? Reply{Reply::Kind::refused, "", {}}
-                                                 : slot.client->read_one(kPatience);
-      if (reply.ok()) {
-        ++report_.done;
-        ++done_;
-        slot.used = true;
-        if (!reply.closes) continue;
-        ++report_.told;
-      } else if (slot.used && reply.kind == Reply::Kind::eof && reply.body.empty()) {
-        ++report_.repeated;
-      } else {
-        ++report_.lost;
-      }
-      slot.client.reset();
-    }
+    for (Slot& slot : slots) ask(slot, port);
+    for (Slot& slot : slots) hear(slot);
   }
+}
+
+void KeepAliveLoad::ask(Slot& slot, std::uint16_t port) {
+  if (slot.client && has_ended(*slot.client)) {
+    slot.client.reset();
+    ++report_.ended;
+  }
+  if (!slot.client) {
+    slot.client.emplace(port);
+    slot.used = false;
+  }
+  if (!slot.client->refused()) slot.client->ask(false);
+}
+
+void KeepAliveLoad::hear(Slot& slot) {
+  const Reply reply = slot.client->refused() ? Reply{Reply::Kind::refused, "", {}}
+                                             : slot.client->read_one(kPatience);
+  if (reply.ok()) {
+    ++report_.done;
+    ++done_;
+    slot.used = true;
+    if (!reply.closes) return;
+    ++report_.told;
+  } else if (slot.used && reply.kind == Reply::Kind::eof && reply.body.empty()) {
+    ++report_.repeated;
+  } else {
+    ++report_.lost;
+  }
+  slot.client.reset();
 }
 
 }  // namespace clusterd::test

@@ -32,7 +32,11 @@ class KeepAliveLoad {
   [[nodiscard]] KeepAliveReport stop();
 
  private:
+  struct Slot;
+
   void run(std::uint16_t port, unsigned clients);
+  void ask(Slot& slot, std::uint16_t port);
+  void hear(Slot& slot);
 
   std::atomic<bool> stopping_{false};
   std::atomic<std::uint64_t> done_{0};
