@@ -39,7 +39,8 @@ struct Listen {
 /// A daemon whose file is written anew for each reload.
 class Site {
  public:
-  explicit Site(const std::vector<Listen>& listeners, const std::string& mode = "serve") : mode_(mode) {
+  explicit Site(const std::vector<Listen>& listeners, const std::string& mode = "serve")
+      : mode_(mode) {
     write(listeners);
     master_ = std::make_unique<Program>(
         std::vector<std::string>{clusterd_program(), "start", dir.path("app.conf")},
