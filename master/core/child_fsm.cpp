@@ -190,10 +190,12 @@ void ChildFsm::terminate(Step& step, std::string why, Signal signal) {
 
 void ChildFsm::kill(Step& step, std::string why) {
   if (state_ == ChildState::killing) return;
+  // KILL goes first: a worker that hears that its connections end may be idle, and exit with 0
+  // before the signal comes. Then it would not be told as killed.
+  step.actions.emplace_back(SendSignal{Signal::kill, std::move(why)});
   if (state_ == ChildState::ready) end_connections(step);
   state_ = ChildState::killing;
   timer_ = {};
-  step.actions.emplace_back(SendSignal{Signal::kill, std::move(why)});
 }
 
 void ChildFsm::end_connections(Step& step) { step.actions.emplace_back(EndConnections{}); }

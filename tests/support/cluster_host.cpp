@@ -78,7 +78,8 @@ void ClusterHost::carry_out(const LeaveRotation& order) {
 
 void ClusterHost::carry_out(const SignalChild& order) {
   Held& held = living(order.child);
-  must(!held.in_rotation, "no signal to a child that gets connections");
+  must(!held.in_rotation || order.signal == Signal::kill,
+       "no signal but KILL to a child that gets connections");
   must(!held.killed, "no signal after KILL");
   must(!order.why.empty(), "a signal has a reason");
   held.killed = order.signal == Signal::kill;

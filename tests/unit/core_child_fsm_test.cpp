@@ -172,16 +172,16 @@ TEST_CASE("a child that is online becomes ready, or is on its way out") {
 
 TEST_CASE("whatever ends a child that is ready ends its connections first") {
   check_edges({hello, ready}, ChildState::ready,
-              {{hello, "end connections; KILL: it said hello twice", ChildState::killing},
+              {{hello, "KILL: it said hello twice; end connections", ChildState::killing},
                {ready, "", ChildState::ready},
                {leave, "end connections; timer 5 s", ChildState::draining},
-               {die, "end connections; KILL: it was asked to die at once", ChildState::killing},
+               {die, "KILL: it was asked to die at once; end connections", ChildState::killing},
                {hang_up, "end connections; timer 3 s", ChildState::lost},
                {cut_short, "", ChildState::ready},
                {suicide, "end connections; suicide: it says so; timer 5 s", ChildState::draining},
                {hang, "end connections; hangs: its loop stands; ABRT: its loop stands; timer 3 s",
                 ChildState::terminating},
-               {talk_nonsense, "end connections; KILL: it talks nonsense", ChildState::killing},
+               {talk_nonsense, "KILL: it talks nonsense; end connections", ChildState::killing},
                {time_out, "", ChildState::ready},
                {exit, "end connections; gone, was ready, exit 7", ChildState::exited}});
 }
@@ -375,10 +375,10 @@ struct Life {
   void seen(const SendSignal& send) {
     must(!send.why.empty(), "a signal has a reason");
     must(killed == 0, "no signal after KILL");
-    must(ready == ended_connections, "no signal to a child that gets connections");
     if (send.signal == Signal::kill) {
       ++killed;
     } else {
+      must(ready == ended_connections, "no signal to a child that gets connections");
       must(++terminated == 1, "TERM once");
     }
   }
@@ -400,6 +400,8 @@ struct Life {
   void judge_state() {
     const ChildState state = fsm.state();
     must((state == ChildState::exited) == (gone == 1), "exited is gone");
+    must(terminated + killed == 0 || ready == ended_connections,
+         "who was sent a signal gets no connections");
     must((state == ChildState::ready) == (ready == 1 && ended_connections == 0 && gone == 0),
          "ready lasts until connections end");
     if (state == ChildState::ready || state == ChildState::killing || state == ChildState::exited) {

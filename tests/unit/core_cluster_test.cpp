@@ -166,13 +166,13 @@ TEST_CASE("a stop now kills all at once") {
   Stage stage = running(2);
   SUBCASE("at first") {
     CHECK(stage.tell(StopRequested{true}) ==
-          "stop accepting; worker 1 out; worker 2 out; agent 1 out; KILL agent 1; KILL worker 1; "
+          "stop accepting; worker 1 out; worker 2 out; KILL agent 1; agent 1 out; KILL worker 1; "
           "KILL worker 2");
   }
   SUBCASE("while they drain") {
     (void)stage.tell(StopRequested{});
     CHECK(stage.tell(StopRequested{true}) ==
-          "agent 1 out; KILL agent 1; KILL worker 1; KILL worker 2");
+          "KILL agent 1; agent 1 out; KILL worker 1; KILL worker 2");
   }
   CHECK(stage.tell(StopRequested{true}) == "");
   CHECK(stage.die(agent(1)) == "forget agent 1");
