@@ -184,6 +184,9 @@ void ClusterHost::judge() const {
              child.fsm.planned() || child.fsm.state() != ChildState::ready,
          "who has no slot any more leaves");
   }
+  for (const auto& [id, held] : children) {
+    must(!held.killed || !held.in_rotation, "who was killed is out of rotation");
+  }
 }
 
 void ClusterHost::judge_slot(const SlotFsm& slot, Role role, SlotId number, bool wanted) const {
