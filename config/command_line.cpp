@@ -81,6 +81,7 @@ class CommandLine {
   InitCommand new_file_;
   std::string number_;
   bool json_ = false;
+  bool names_ = false;
   bool follow_ = false;
   bool dry_run_ = false;
   bool now_ = false;
@@ -112,6 +113,7 @@ CommandLine::CommandLine() {
     add_target(command);
   }
   status_->add_flag("--json", json_, "Print JSON");
+  keys_->add_flag("--names", names_, "Only what --set takes");
   events_->add_flag("-f,--follow", follow_, "Go on with what happens from now on");
   reload_->add_flag("--dry-run", dry_run_, "Only say what would change");
   stop_->add_flag("--now", now_, "Kill the workers instead of draining them");
@@ -242,7 +244,7 @@ Command CommandLine::command(const CLI::App* given) const {
   if (given == start_) return StartCommand{target_.file, given->get_option("--set")->results()};
   if (given == check_) return CheckCommand{target_.file, given->get_option("--set")->results()};
   if (given == init_) return new_file_;
-  if (given == keys_) return KeysCommand{};
+  if (given == keys_) return KeysCommand{names_};
   if (given == status_) return StatusCommand{target_, json_};
   if (given == events_) return EventsCommand{target_, follow_};
   if (given == reload_) return ReloadCommand{target_, dry_run_, !no_wait_};

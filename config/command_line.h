@@ -24,8 +24,11 @@ struct InitCommand {
   std::string worker;  ///< in words, as a shell reads them; empty: an example
 };
 
-/// clusterd keys: prints docs/KEYS.md. It is for who changes the code, and in no help.
-struct KeysCommand {};
+/// clusterd keys [--names]: prints docs/KEYS.md, or the names that --set takes. It is for who
+/// changes the code and for the completions of shells, and in no help.
+struct KeysCommand {
+  bool names = false;
+};
 
 /// Where a running master is: its app.conf, or its control socket.
 struct Target {

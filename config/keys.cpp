@@ -204,6 +204,16 @@ std::string path_of(std::string_view table, std::string_view key) {
   return path.append(key);
 }
 
+std::string keys_for_set() {
+  std::string names;
+  for (const Key& key : keys()) {
+    const bool is_table = key.table != "listen" && find_table(path_of(key.table, key.name));
+    if (key.table == "listen" || is_table) continue;
+    names += path_of(key.table, key.name) + "\n";
+  }
+  return names;
+}
+
 std::string unknown_key(std::string_view table, std::string_view name) {
   const std::string what = "unknown key " + in_quotes(name) + " " + place(*find_table(table));
   const std::vector<std::string_view> names = names_in(table);

@@ -89,6 +89,16 @@ TEST_CASE("the list's tables and keys are in order, and each is there once") {
   CHECK(path_of("restart.backoff", "max") == "restart.backoff.max");
 }
 
+TEST_CASE("what --set can be completed to are keys that are no tables") {
+  const std::string names = "\n" + keys_for_set();
+  for (const char* name : {"workers", "worker.command", "worker.recycle.jitter", "hooks.giveup"}) {
+    CHECK(names.find("\n" + std::string(name) + "\n") != std::string::npos);
+  }
+  for (const char* name : {"listen", "worker", "worker.recycle", "restart.backoff", "address"}) {
+    CHECK(names.find("\n" + std::string(name) + "\n") == std::string::npos);
+  }
+}
+
 TEST_CASE("docs/KEYS.md is up to date") {
   const auto root = std::filesystem::path(CLUSTERD_SOURCE_DIR);
   const Result<std::string> file = config::read_file(root / "docs/KEYS.md", 1U << 20U);
