@@ -49,7 +49,7 @@ configure_file(cmake/clusterd-worker.pc.in ${package_build_dir}/clusterd-worker.
 install(FILES ${package_build_dir}/clusterd-worker.pc
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
 
-install(FILES README.md CHANGELOG.md
+install(FILES README.md CHANGELOG.md SECURITY.md
   DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT documentation)
 install(DIRECTORY docs
   DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT documentation
