@@ -3,10 +3,10 @@
 
 # Lines "  NAME   WHAT IT IS" as NAME, a tab, and what it is; "-f,--follow" is two names.
 function __clusterd_pairs
-    string match -r -g '^  ([-a-z][^ ]*) +(.*)' | while read -l name
-        read -l what
-        for one in (string split , -- $name)
-            printf '%s\t%s\n' $one $what
+    while read -l line
+        set -l parts (string match -r -g '^  ([-a-z][^ ]*) +(.*)' -- $line); or continue
+        for one in (string split , -- $parts[1])
+            printf '%s\t%s\n' $one $parts[2]
         end
     end
 end
@@ -39,9 +39,16 @@ function __clusterd_after
     test (commandline -opc)[-1] = $argv[1]
 end
 
+function __clusterd_files
+    set -l files (commandline -ct)*.conf (commandline -ct)*/
+    printf '%s\n' $files
+end
+
 complete -c clusterd -f
 complete -c clusterd -n 'not __clusterd_command >/dev/null' -a '(__clusterd_commands)'
 complete -c clusterd -n 'string match -q -- "-*" (commandline -ct)' -a '(__clusterd_options)'
 complete -c clusterd -n '__clusterd_after --set' -a \
     '(eval (__clusterd_program) keys --names 2>/dev/null | string replace -r "\$" =)'
-complete -c clusterd -n '__clusterd_command >/dev/null; and not __clusterd_after --set' -F
+complete -c clusterd -n '__clusterd_after --socket; or __clusterd_after --worker' -F
+complete -c clusterd -n '__clusterd_command >/dev/null; and not __clusterd_after --set' \
+    -a '(__clusterd_files)'
