@@ -148,6 +148,7 @@ constexpr Row<Settings> kRows[] = {
     {"reload.max_unavailable", kOfReload<&Reload::max_unavailable>},
     {"reload.max_generations", kOfReload<&Reload::max_generations>},
     {"reload.settle", kOfReload<&Reload::settle>},
+    {"http.address", [](const Settings& s) { return s.http.at ? address(*s.http.at) : ""; }},
     {"log.level", &shown<Settings, &Settings::log, &Log::level>},
     {"log.capture", &shown<Settings, &Settings::log, &Log::capture>},
 };

@@ -16,7 +16,8 @@ constexpr Table kTables[] = {
     {"worker", "[worker]"},   {"worker.recycle", "worker.recycle"},
     {"restart", "[restart]"}, {"restart.backoff", "restart.backoff"},
     {"reload", "[reload]"},   {"control", "[control]"},
-    {"log", "[log]"},         {"hooks", "[hooks]"},
+    {"http", "[http]"},       {"log", "[log]"},
+    {"hooks", "[hooks]"},
 };
 
 constexpr Key kKeys[] = {
@@ -31,6 +32,7 @@ constexpr Key kKeys[] = {
     {"", "restart", Form::other, "table", "{}", "how dead workers are replaced"},
     {"", "reload", Form::other, "table", "{}", "how one generation of workers follows another"},
     {"", "control", Form::other, "table", "{}", "how clusterd's commands find the master"},
+    {"", "http", Form::other, "table", "{}", "health and metrics over HTTP"},
     {"", "log", Form::other, "table", "{}", "what the master writes to stderr"},
     {"", "hooks", Form::other, "table", "{}", "programs that are run when something happens"},
 
@@ -129,6 +131,9 @@ constexpr Key kKeys[] = {
 
     {"control", "socket", Form::text, "path", "NAME/ctl.sock in clusterd's run folder",
      "where clusterd's commands reach the master", R"("ctl.sock")"},
+
+    {"http", "address", Form::text, R"("HOST:PORT", "[IPV6]:PORT" or "unix:PATH")", "not served",
+     "where the agent answers /healthz, /readyz and /metrics", R"("127.0.0.1:9180")"},
 
     {"log", "level", Form::text, R"("trace", "debug", "info", "warn", "error" or "off")",
      R"("info")", "the least important lines that are written"},

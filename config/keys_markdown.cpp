@@ -39,6 +39,8 @@ constexpr std::string_view kEnd = R"(
   ones go on serving.
 - `hooks`: an event's program is found as `worker.command` is, runs without a shell, and reads the
   event as a line of JSON on its stdin. `[]` means none.
+- `http.address`: the master listens there, and the agent answers. Whoever can connect is answered:
+  keep it on 127.0.0.1 or a private network. The file of a `unix:` address has mode 0660.
 - A reload cannot change `name` and `control.socket`. `clusterd reload --dry-run app.conf` says what
   it would change.
 - `control.socket`: the run folder is `/run/clusterd` for root, else `$XDG_RUNTIME_DIR/clusterd`,

@@ -3,6 +3,7 @@
 #include "config/choices.h"
 #include "config/defaults.h"
 #include "config/overrides.h"
+#include "config/parse_http.h"
 #include "config/parse_listen.h"
 #include "config/parse_program.h"
 #include "config/parse_restart.h"
@@ -77,6 +78,7 @@ void Parser::read_top(const toml::table& table) {
   settings_.restart = read_restart(top, mistakes_);
   settings_.reload = read_reload(top, mistakes_);
   read_control(top);
+  settings_.http = read_http(top, settings_, mistakes_);
   read_log(top);
   settings_.hooks = read_hooks(top, settings_.directory, surroundings_, mistakes_);
 }

@@ -117,6 +117,11 @@ struct Control {
   std::string socket;  ///< absolute path
 };
 
+/// [http]
+struct Http {
+  std::optional<Listen> at;  ///< tcp or unix_socket; empty: not served
+};
+
 /// [log]
 struct Log {
   LogLevel level = LogLevel::info;
@@ -135,6 +140,7 @@ struct Settings {
   Restart restart;
   Reload reload;
   Control control;
+  Http http;
   Log log;
   /// [hooks]: by an event's name, the arguments of the program that is run with it. The first is
   /// the absolute path of the executable file.

@@ -82,6 +82,8 @@ int run_start(const config::StartCommand& command) {
   if (!control) return say(control.error().message(), kExitSystem);
   auto listeners = open_listeners(settings);
   if (!listeners) return say(listeners.error().message() + advice(listeners.error()), kExitSystem);
+  auto http = runtime::open_http(settings.http);
+  if (!http) return say(http.error().message() + advice(http.error()), kExitSystem);
 
   os::ignore_sigpipe();
   const rlimit open_files = os::raise_open_files();
@@ -93,7 +95,7 @@ int run_start(const config::StartCommand& command) {
 
   core::Outcome outcome;
   {
-    runtime::Supervisor supervisor(settings, command.sets, std::move(*listeners),
+    runtime::Supervisor supervisor(settings, command.sets, std::move(*listeners), std::move(*http),
                                    std::move(*control), open_files);
     outcome = supervisor.run();
   }

@@ -31,6 +31,15 @@ bool open_standard_descriptors() {
   }
 }
 
+double own_cpu_seconds() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto in_seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return in_seconds(usage.ru_utime) + in_seconds(usage.ru_stime);
+}
+
 void ignore_sigpipe() {
   struct sigaction action{};
   action.sa_handler = SIG_IGN;

@@ -22,4 +22,7 @@ namespace clusterd::os {
 /// A peer that is gone must be an error of the write, not the end of the master.
 void ignore_sigpipe();
 
+/// User and system time that this process has used.
+[[nodiscard]] double own_cpu_seconds();
+
 }  // namespace clusterd::os

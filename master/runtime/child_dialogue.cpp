@@ -46,6 +46,7 @@ void Supervisor::on_message(ChildId id, const protocol::Hello& hello) {
     }
     welcome.fds = static_cast<std::int64_t>(fds.size());
     child.channel->send(encode(welcome), std::move(fds));
+    if (id.role == Role::agent) http_.serve(child.channel);
   }
   happened(id, core::SaidHello{});
 }
@@ -91,6 +92,11 @@ void Supervisor::on_message(ChildId id, const protocol::Refuse&) {
   log::warn(to_string(id) + " is out of descriptors; what it was offered goes to others");
   dispatcher_.refuse(id);
   children_.at(id)->channel->send(encode(protocol::Revoked{}));
+}
+
+/// Not a worker's business, and as unknown to it as any act that there is not.
+void Supervisor::on_message(ChildId id, const protocol::Report& report) {
+  if (id.role == Role::agent) http_.asked(report);
 }
 
 void Supervisor::on_message(ChildId id, const protocol::Suicide& suicide) {

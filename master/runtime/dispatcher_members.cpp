@@ -52,6 +52,7 @@ void Dispatcher::close_listener(core::ListenerIndex index) {
 }
 
 void Dispatcher::remove_listener(core::ListenerIndex index) {
+  if (events_.removing) events_.removing(index);
   if (sources_[index].listener == nullptr) return;
   ::epoll_ctl(epoll_.native_handle(), EPOLL_CTL_DEL, sources_[index].listener->fd(), nullptr);
   std::erase(handing_out_, index);
@@ -170,14 +171,16 @@ void Dispatcher::refuse(ChildId child) {
   turn();
 }
 
-void Dispatcher::forget(ChildId child) {
+Dispatcher::LaneStatus Dispatcher::forget(ChildId child) {
   const auto found = members_.find(child);
-  if (found == members_.end()) return;
+  if (found == members_.end()) return {};
   Member& member = *found->second;
+  LaneStatus last = status(child);
   if (member.seat) {
     ledger(member).end();
     balancer_.retire(*member.seat);
     take_back(member, Clock::now());
+    last = status(child);
     by_seat_[static_cast<std::size_t>(*member.seat)] = nullptr;
     balancer_.leave(*member.seat);
   }
@@ -188,6 +191,7 @@ void Dispatcher::forget(ChildId child) {
   ::epoll_ctl(epoll_.native_handle(), EPOLL_CTL_DEL, member.lane.wake_fd(), nullptr);
   members_.erase(found);
   turn();
+  return last;
 }
 
 void Dispatcher::stop_accepting() {

@@ -154,6 +154,7 @@ void Rollouts::begin(Kind kind, std::vector<Reply> replies) {
   }
   const std::vector<std::string> changes = config::changes(now(), settings);
   if (auto opened = open(next, settings); !opened) {
+    needs_.abandon();
     needs_.generations.restore(in_force_);
     const std::string why = opened.error().message();
     log::error("not reloaded: " + why);
@@ -168,6 +169,7 @@ void Rollouts::begin(Kind kind, std::vector<Reply> replies) {
 }
 
 Result<void> Rollouts::open(Generation generation, const config::Settings& settings) {
+  if (auto prepared = needs_.prepare(settings); !prepared) return prepared.error();
   auto opened = needs_.generations.add(generation, settings, in_force_);
   if (!opened) return opened.error();
   for (const core::ListenerIndex index : *opened) {
@@ -208,6 +210,7 @@ void Rollouts::ended(const core::RolloutEnded& ended) {
                 over.changes));
     return tidy();
   }
+  needs_.abandon();
   if (needs_.cluster.state() == core::ClusterState::running) {  // else all listeners close
     for (const core::ListenerIndex index : over.suspended) needs_.dispatcher.resume_listener(index);
     for (const core::ListenerIndex index : needs_.generations.removed(over.generation, in_force_)) {

@@ -26,8 +26,8 @@ core::ExitStatus to_status(const os::ProcessEnd& end) {
 }  // namespace
 
 Supervisor::Supervisor(const config::Settings& settings, std::vector<std::string> sets,
-                       std::vector<os::Listener> listeners, os::UnixListener control,
-                       const rlimit& open_files)
+                       std::vector<os::Listener> listeners, std::optional<os::Listener> http,
+                       os::UnixListener control, const rlimit& open_files)
     : generations_(Generation{1}, settings, std::move(listeners)),
       open_files_(open_files),
       cluster_(plan_of(settings)),
@@ -35,22 +35,28 @@ Supervisor::Supervisor(const config::Settings& settings, std::vector<std::string
       signals_(io_, SIGTERM, SIGINT, SIGQUIT),
       log_timer_(io_),
       dispatcher_(io_, DispatcherOptions::of(settings.worker), dispatcher_events()),
-      rollouts_({.cluster = cluster_,
-                 .generations = generations_,
-                 .dispatcher = dispatcher_,
-                 .handle = [this](core::Event event) { handle(std::move(event)); },
-                 .last_words =
-                     [this](ChildId id) {
-                       const auto found = children_.find(id);
-                       return found == children_.end() ? "" : found->second->output.last_words();
-                     },
-                 .in_force = [this](const config::Settings& now) { in_force(now); }},
-                std::move(sets)),
+      http_(io_, {cluster_, dispatcher_, generations_}, settings.http, std::move(http)),
+      rollouts_(
+          {.cluster = cluster_,
+           .generations = generations_,
+           .dispatcher = dispatcher_,
+           .handle = [this](core::Event event) { handle(std::move(event)); },
+           .last_words =
+               [this](ChildId id) {
+                 const auto found = children_.find(id);
+                 return found == children_.end() ? "" : found->second->output.last_words();
+               },
+           .prepare = [this](const config::Settings& next) { return http_.prepare(next.http); },
+           .abandon = [this] { http_.abandon(); },
+           .in_force = [this](const config::Settings& now) { in_force(now); }},
+          std::move(sets)),
       health_(io_, std::random_device()(), health_events()),
       notifications_(io_, [this](ChildId id, const notify::Said& said) { on_notice(id, said); }),
       hooks_(io_, settings, open_files),
-      event_log_(
-          [this](const std::string& name, const std::string& json) { hooks_.run(name, json); }),
+      event_log_([this](const std::string& name, const std::string& json) {
+        http_.counters().event(name);
+        hooks_.run(name, json);
+      }),
       control_(io_, std::move(control),
                [this](const std::string& verb, const CheckedJson& request, const Reply& reply) {
                  return answer(verb, request, reply);
@@ -68,7 +74,8 @@ Dispatcher::Events Supervisor::dispatcher_events() {
           [this](core::ListenerIndex index, std::uint64_t count) {
             log::warn(std::to_string(count) + " connections to " + generations_.listen(index).name +
                       " were reset: nobody was ready within queue_timeout");
-          }};
+          },
+      .removing = [this](core::ListenerIndex index) { http_.listener_goes(index); }};
 }
 
 core::Outcome Supervisor::run() {
@@ -196,7 +203,7 @@ void Supervisor::carry_out(const core::SignalChild& action) {
 }
 
 void Supervisor::carry_out(const core::Forget& action) {
-  dispatcher_.forget(action.child);
+  http_.worker_gone(action.child, dispatcher_.forget(action.child));
   messenger_.leave(action.child);
   notifications_.close(action.child);
   const auto found = children_.find(action.child);
@@ -221,6 +228,7 @@ void Supervisor::carry_out(const core::AnnounceReady&) {
     log::info("serving " + generations_.listen(index).name + " on " +
               generations_.listener(index)->text());
   }
+  if (!http_.address().empty()) log::info("health and metrics on " + http_.address());
   messenger_.cluster_is_ready();
 }
 

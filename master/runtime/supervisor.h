@@ -12,6 +12,7 @@
 #include "master/runtime/generations.h"
 #include "master/runtime/health.h"
 #include "master/runtime/hooks.h"
+#include "master/runtime/http_service.h"
 #include "master/runtime/messenger.h"
 #include "master/runtime/notifications.h"
 #include "master/runtime/rollouts.h"
@@ -34,8 +35,8 @@ class Supervisor {
  public:
   /// `sets` are what --set said.
   Supervisor(const config::Settings& settings, std::vector<std::string> sets,
-             std::vector<os::Listener> listeners, os::UnixListener control,
-             const rlimit& open_files);
+             std::vector<os::Listener> listeners, std::optional<os::Listener> http,
+             os::UnixListener control, const rlimit& open_files);
 
   /// Lives until the cluster is finished. Says how that came about.
   [[nodiscard]] core::Outcome run();
@@ -102,6 +103,7 @@ class Supervisor {
   void on_message(ChildId id, const protocol::Ready&);
   void on_message(ChildId id, const protocol::Refuse&);
   void on_message(ChildId id, const protocol::Suicide& suicide);
+  void on_message(ChildId id, const protocol::Report& report);
 
   boost::asio::io_context io_{1};
   Generations generations_;
@@ -117,6 +119,7 @@ class Supervisor {
   boost::asio::signal_set signals_;
   boost::asio::steady_timer log_timer_;
   Dispatcher dispatcher_;
+  HttpService http_;
   Messenger messenger_;
   Rollouts rollouts_;
   Health health_;

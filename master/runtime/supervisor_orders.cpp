@@ -148,6 +148,7 @@ void Supervisor::answer_scaling() {
 void Supervisor::in_force(const config::Settings& settings) {
   log::set_level(settings.log.level);
   hooks_.configure(settings);
+  http_.commit();
 }
 
 }  // namespace clusterd::runtime

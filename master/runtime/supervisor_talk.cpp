@@ -22,6 +22,7 @@ void Supervisor::carry_out(const core::Note& note) {
   const bool started = found != children_.end();
   const pid_t pid = started ? found->second->process.pid() : 0;
   write_note(note, pid);
+  http_.counters().saw(note);
   auto event = to_event(note, pid, started ? found->second->generation : cluster_.generation());
   if (event && note.kind == core::Note::Kind::scale) {
     event->numbers = {{"workers", cluster_.slots().size()}};
@@ -68,6 +69,7 @@ void Supervisor::record_stop(const core::Event& cause) {
 void Supervisor::on_stall(ChildId id, std::uint32_t count) {
   log::warn(to_string(id) + " left connections untaken for stall_timeout; they go to others (" +
             std::to_string(count) + ")");
+  http_.counters().stalled(count);
   Event event = about(id, "stall");
   event.numbers = {{"connections", count}};
   event_log_.record(event);
@@ -109,6 +111,7 @@ std::string Supervisor::status() const {
                       .generations = generations_,
                       .in_force = rollouts_.in_force(),
                       .started_at = started_at_,
+                      .http = http_.address(),
                       .now = Clock::now()};
   for (const auto& [id, child] : children_) {
     source.pids[id] = child->process.pid();

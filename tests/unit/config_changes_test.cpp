@@ -91,6 +91,7 @@ const std::map<std::string, std::string> kOther = {
     {"reload.settle", "17s"},
     {"control.socket", "/run/other.sock"},
     {"log.level", "debug"},
+    {"http.address", "127.0.0.1:9181"},
     {"log.capture", "false"},
 };
 

@@ -36,8 +36,8 @@ std::string with_key(const Key& key, const std::string& value) {
     text += "[worker]\n" + at("worker");
     if (!is || key.table != "worker" || key.name != "command") text += "command = ['./web']\n";
   }
-  for (const std::string table :
-       {"worker.recycle", "restart", "restart.backoff", "reload", "control", "log", "hooks"}) {
+  for (const std::string table : {"worker.recycle", "restart", "restart.backoff", "reload",
+                                  "control", "http", "log", "hooks"}) {
     const std::string inner = at(table);
     if (!inner.empty()) text.append("[").append(table).append("]\n").append(inner);
   }

@@ -32,7 +32,7 @@ TEST_CASE("all mistakes are reported, in order of line") {
   CHECK(bad("zzz = 1\n[log]\nlevel = 1\n[worker]\nmax_pending = 0\ncommand = []\n\nxxx = 1\n") ==
         "0: [[listen]] is missing: nothing to listen on\n"
         "1: unknown key 'zzz' at the top level; expected 'name', 'workers', 'listen', 'worker', "
-        "'restart', 'reload', 'control', 'log' or 'hooks'\n"
+        "'restart', 'reload', 'control', 'http', 'log' or 'hooks'\n"
         "3: log.level: expected 'trace', 'debug', 'info', 'warn', 'error' or 'off', got integer 1\n"
         "5: worker.max_pending: expected an integer from 1 to 1024, got integer 0\n"
         "6: worker.command: is empty: nothing to run\n"

@@ -161,6 +161,8 @@ TEST_CASE("the example app.conf is right") {
                              "# max_generations",
                              "# settle",
                              "# capture",
+                             "# [http]",
+                             "# address",
                              "# [hooks]",
                              "# giveup ="}) {
       CAPTURE(mark);
