@@ -2,7 +2,6 @@
 
 #include "common/json.h"
 
-#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -62,7 +61,7 @@ void Exposition::escape(std::string_view text, bool quotes) {
     } else {
       text_ += text.substr(0, next.length);
     }
-    text.remove_prefix(std::max<std::size_t>(1, next.length));
+    text.remove_prefix(next.whole ? next.length : 1);
   }
 }
 

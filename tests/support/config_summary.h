@@ -64,7 +64,7 @@ inline std::string summary(const config::Settings& s) {
       << s.reload.surge << ' ' << s.reload.max_unavailable << ' ' << s.reload.max_generations << ' '
       << as_ms(s.reload.settle) << '\n'
       << s.control.socket << ' ' << static_cast<int>(s.log.level) << ' ' << s.log.capture
-      << (s.http.at ? s.http.at->address.text() + s.http.at->path : "-");
+      << (s.http.at ? " " + s.http.at->address.text() + s.http.at->path : "");
   for (const auto& [event, argv] : s.hooks) {
     out << '\n' << event << ':';
     for (const std::string& word : argv) out << ' ' << word;

@@ -32,6 +32,7 @@ name = 'Web-1.x_y'
 workers = 1024
 control.socket = 'run/ctl.sock'
 log = { level = 'debug', capture = false }
+http.address = '[::1]:9180'
 hooks.exit = ['./web', 'x']
 reload = { surge = 2, max_unavailable = 1, max_generations = 4, settle = '2s' }
 [[listen]]
@@ -89,7 +90,7 @@ giveup_retry = '30s'
         "5 1073741824 0.5 /srv umask 27 nofile 65536 nice -20 sched 1\n"
         "1000ms 1000ms 5 120000ms 1 30000ms\n"
         "2 1 4 2000ms\n"
-        "/etc/shop/run/ctl.sock 1 0\n"
+        "/etc/shop/run/ctl.sock 1 0 [::1]:9180\n"
         "exit: /etc/shop/web x");
 }
 
