@@ -90,7 +90,9 @@ struct Row {
 
 constexpr Row<Settings> kFixed[] = {
     {"name", &shown<Settings, &Settings::name>},
+    {"pidfile", &shown<Settings, &Settings::pidfile>},
     {"control.socket", &shown<Settings, &Settings::control, &Control::socket>},
+    {"log.file", &shown<Settings, &Settings::log, &Log::file>},
 };
 
 constexpr Row<Listen> kListen[] = {
@@ -117,6 +119,7 @@ constexpr auto kOfReload = &shown<Settings, &Settings::reload, Member>;
 
 constexpr Row<Settings> kRows[] = {
     {"workers", &shown<Settings, &Settings::workers>},
+    {"stop_delay", &shown<Settings, &Settings::stop_delay>},
     {"worker.command", [](const Settings& s) { return command(s.worker); }},
     {"worker.protocol", kOfWorker<&Worker::protocol>},
     {"worker.ready_timeout", kOfWorker<&Worker::ready_timeout>},

@@ -6,10 +6,11 @@
 
 namespace clusterd::config {
 
-/// clusterd start [--set KEY=VALUE]... app.conf
+/// clusterd start [--daemon] [--set KEY=VALUE]... app.conf
 struct StartCommand {
   std::string file;
   std::vector<std::string> sets = {};  ///< "KEY=VALUE", for config::load()
+  bool daemon = false;                 ///< in the background; returns when all are ready
 };
 
 /// clusterd check [--set KEY=VALUE]... app.conf

@@ -24,6 +24,10 @@ constexpr Key kKeys[] = {
      "the file's name without its ending", "the cluster's name", R"("shop")"},
     {"", "workers", Form::other, R"("auto" or an integer from 1 to 1024)", R"("auto")",
      "worker processes; auto = as many as there are CPUs for them"},
+    {"", "pidfile", Form::text, "path", "none", "a file with the master's pid, locked by it",
+     R"("/run/shop.pid")"},
+    {"", "stop_delay", Form::text, R"(duration, "0" = none)", R"("0s")",
+     "a stop serves on for so long first, and says it is not ready"},
     {"", "listen", Form::other, "[[listen]] tables", "required", "where clients connect",
      R"([{ address = "127.0.0.1:8080" }])"},
     {"", "worker", Form::other, "table", "required", "the program that serves them",
@@ -132,6 +136,8 @@ constexpr Key kKeys[] = {
 
     {"log", "level", Form::text, R"("trace", "debug", "info", "warn", "error" or "off")",
      R"("info")", "the least important lines that are written"},
+    {"log", "file", Form::text, "path", "stdout and stderr",
+     "where it is written instead; USR1 opens it anew", R"("/var/log/shop.log")"},
     {"log", "capture", Form::other, "true or false", "true",
      "workers write their output through the master"},
 

@@ -72,6 +72,8 @@ void Parser::read_top(const toml::table& table) {
   top.check_keys();
   read_name(top);
   read_workers(top);
+  if (const auto path = top.path("pidfile", settings_.directory)) settings_.pidfile = *path;
+  top.duration("stop_delay", TomlReader::Zero::allowed, settings_.stop_delay);
   settings_.listen = read_listeners(top, settings_.directory, mistakes_);
   settings_.worker = read_worker(top, settings_.directory, surroundings_, mistakes_);
   settings_.restart = read_restart(top, mistakes_);
@@ -128,6 +130,7 @@ void Parser::read_log(TomlReader& top) {
   TomlReader reader(*table, "log", mistakes_);
   reader.check_keys();
   reader.choice<LogLevel>("level", "log level", kLevels, settings_.log.level);
+  if (const auto path = reader.path("file", settings_.directory)) settings_.log.file = *path;
   reader.boolean("capture", settings_.log.capture);
 }
 

@@ -120,6 +120,7 @@ struct Control {
 /// [log]
 struct Log {
   LogLevel level = LogLevel::info;
+  std::string file;     ///< absolute path of what stdout and stderr are; empty: as they were
   bool capture = true;  ///< children print into pipes to the master, and not where it prints
 };
 
@@ -130,6 +131,9 @@ struct Settings {
   std::string name;            ///< default: the file's stem
   std::uint32_t workers = 1;   ///< resolved
   std::string workers_reason;  ///< why that many, if "auto" was said; else empty
+  std::string pidfile;         ///< absolute path; empty: none
+  /// After a stop was asked for, it serves on for so long, and says that it is not ready.
+  Duration stop_delay = Duration::zero();
   std::vector<Listen> listen;
   Worker worker;
   Restart restart;

@@ -57,6 +57,9 @@ TEST_CASE("start and check take a file") {
 
 TEST_CASE("start and check take --set as often as it is given") {
   CHECK(read_as<StartCommand>({"start", "app.conf"}).sets.empty());
+  CHECK_FALSE(read_as<StartCommand>({"start", "app.conf"}).daemon);
+  CHECK(read_as<StartCommand>({"start", "--daemon", "app.conf"}).daemon);
+  CHECK(read_as<StartCommand>({"start", "app.conf", "-d"}).daemon);
   const auto start = read_as<StartCommand>(
       {"start", "--set", "workers=4", "app.conf", "--set=worker.command=[\"a\", \"b,c\"]", "--set",
        "worker.env.A= x=y ", "--set", "worker.env.A=", "--set", "", "--set", "{}"});
@@ -245,7 +248,7 @@ TEST_CASE("an unknown option suggests the nearest of its command") {
         R"(stop: unknown option "--sokcet=a"; did you mean "--socket"?)");
   CHECK(usage_error({"stop", "--no_wait", "a"}) ==
         R"(stop: unknown option "--no_wait"; did you mean "--no-wait"?)");
-  CHECK(usage_error({"start", "--daemon", "a"}) == R"(start: unknown option "--daemon";)");
+  CHECK(usage_error({"start", "--zzz", "a"}) == R"(start: unknown option "--zzz";)");
   CHECK(usage_error({"start", "--jsn"}) == R"(start: unknown option "--jsn";)");
 }
 

@@ -48,6 +48,8 @@ Lines changed(const Sets& before, const Sets& after) { return changes(with(befor
 const std::map<std::string, std::string> kOther = {
     {"name", "other"},
     {"workers", "7"},
+    {"pidfile", "/run/other.pid"},
+    {"stop_delay", "17s"},
     {"listen.web.name", "other"},
     {"listen.web.address", "127.0.0.1:81"},
     {"listen.web.policy", "sticky"},
@@ -91,6 +93,7 @@ const std::map<std::string, std::string> kOther = {
     {"reload.settle", "17s"},
     {"control.socket", "/run/other.sock"},
     {"log.level", "debug"},
+    {"log.file", "/var/log/other.log"},
     {"log.capture", "false"},
 };
 

@@ -230,7 +230,7 @@ TEST_CASE("an unknown key gets the nearest of its table, or all of them") {
   each_is_bad(
       bad_worker, "6: unknown key ",
       {{"\ncomand = 1", "'comand' in [worker]; did you mean 'command'?"},
-       {"[log]\nfile = 'x'", "'file' in [log]; expected 'level' or 'capture'"},
+       {"[log]\nzzz = 'x'", "'zzz' in [log]; expected 'level', 'file' or 'capture'"},
        {"[restart]\nlevel = 'info'", "'level' in [restart]; it belongs in [log]"},
        {"\nworkers = 2", "'workers' in [worker]; it belongs at the top level"},
        {"\nname = 'x'",  // in more than one table
