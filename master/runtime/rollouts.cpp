@@ -208,7 +208,7 @@ void Rollouts::ended(const core::RolloutEnded& ended) {
                 over.changes));
     return tidy();
   }
-  if (needs_.cluster.state() == core::ClusterState::running) {  // else all listeners close
+  if (needs_.cluster.state() <= core::ClusterState::delaying) {  // else all listeners close
     for (const core::ListenerIndex index : over.suspended) needs_.dispatcher.resume_listener(index);
     for (const core::ListenerIndex index : needs_.generations.removed(over.generation, in_force_)) {
       needs_.dispatcher.suspend_listener(index);  // for those of its clients who came

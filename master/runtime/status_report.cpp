@@ -3,6 +3,7 @@
 #include "common/json.h"
 #include "common/version.h"
 #include "master/runtime/describe.h"
+#include "master/runtime/status_self.h"
 
 #include <algorithm>
 #include <unistd.h>
@@ -35,6 +36,7 @@ const char* state_name(const StatusSource& source) {
         source.cluster.at_strength(Role::agent) && source.cluster.at_strength(Role::worker);
     if (!whole) return "degraded";
   }
+  if (source.cluster.state() == ClusterState::delaying) return "stopping";
   return core::to_string(source.cluster.state());
 }
 
@@ -278,6 +280,8 @@ void write_slots(JsonWriter& json, const StatusSource& source) {
 std::string status_report(const StatusSource& source) {
   JsonWriter json;
   json.begin_object().member("name", source.settings.name).member("state", state_name(source));
+  write_readiness(json, source.cluster, source.now);
+  write_log(json);
   json.member("generation", number_of(source.cluster.generation()));
   write_rollout(json, source.cluster);
   write_processes(json, source);

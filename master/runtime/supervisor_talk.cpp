@@ -1,6 +1,7 @@
 // What is told of it all: to the log, to the hooks, and to whoever asks on the control socket.
 #include "common/json.h"
 #include "common/log.h"
+#include "master/runtime/describe.h"
 #include "master/runtime/note_event.h"
 #include "master/runtime/notes.h"
 #include "master/runtime/status_report.h"
@@ -55,13 +56,19 @@ void Supervisor::record_start() {
 
 /// Called after each step: says once that the cluster stops, and which event did that.
 void Supervisor::record_stop(const core::Event& cause) {
-  if (told_of_stop_ || cluster_.state() < core::ClusterState::stopping) return;
+  if (told_of_stop_ || cluster_.state() <= core::ClusterState::running) return;
   told_of_stop_ = true;
   Event event = about_master("stop");
   event.uptime = Clock::now() - started_at_;
   const auto* asked = std::get_if<core::StopRequested>(&cause);
   event.planned = asked != nullptr;
   event.reason = asked == nullptr ? "it gave up" : asked->now ? "asked to, now" : "asked to";
+  if (cluster_.state() == core::ClusterState::delaying) {
+    const Duration delay = cluster_.stops_at() - Clock::now();
+    log::info("not ready any more; serving on for " + describe(delay) + " (stop_delay)");
+    event.numbers = {
+        {"delay_ms", std::chrono::duration_cast<std::chrono::milliseconds>(delay).count()}};
+  }
   event_log_.record(event);
 }
 

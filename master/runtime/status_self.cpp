@@ -1,0 +1,24 @@
+#include "master/runtime/status_self.h"
+
+#include "common/log.h"
+#include "master/runtime/describe.h"
+
+#include <algorithm>
+
+namespace clusterd::runtime {
+
+void write_readiness(JsonWriter& json, const core::Cluster& cluster, TimePoint now) {
+  const core::ClusterState state = cluster.state();
+  json.member("accepting_ready", state == core::ClusterState::running).key("stops_in_s");
+  if (state == core::ClusterState::delaying) {
+    json.value(std::max(0.0, seconds(cluster.stops_at() - now)));
+  } else {
+    json.null();
+  }
+}
+
+void write_log(JsonWriter& json) {
+  json.key("log").begin_object().member("dropped", log::dropped()).end_object();
+}
+
+}  // namespace clusterd::runtime
