@@ -4,14 +4,21 @@
 #include "common/log.h"
 #include "common/version.h"
 #include "config/parse.h"
+#include "master/background.h"
+#include "master/console.h"
 #include "master/os/control_socket.h"
+#include "master/os/daemonize.h"
+#include "master/os/log_file.h"
+#include "master/os/pid_file.h"
 #include "master/os/self.h"
 #include "master/runtime/describe.h"
 #include "master/runtime/open_listener.h"
 #include "master/runtime/supervisor.h"
 
 #include <cstdio>
+#include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -69,35 +76,95 @@ int end(const core::Outcome& outcome) {
   return kExitGaveUp;
 }
 
+/// Everything that a master has, in the order in which it gets it.
+class Master {
+ public:
+  Master(const config::Settings& settings, const std::vector<std::string>& sets,
+         std::optional<Console> starter = {})
+      : settings_(settings), sets_(sets), console_(std::move(starter)) {}
+
+  int run() {
+    const int code = start();
+    log::finish();
+    if (code != 0 && console_) console_->failed();
+    return code;
+  }
+
+ private:
+  int start();
+  Result<void> write_to_file();
+  core::Outcome supervise(os::UnixListener control, std::vector<os::Listener> listeners);
+
+  const config::Settings& settings_;
+  const std::vector<std::string>& sets_;
+  std::optional<Console> console_;  ///< who does not see the log
+  os::PidFile pid_file_;
+  std::optional<os::LogFile> log_file_;
+};
+
+int Master::start() {
+  // The control socket first: of two starts of one file, the second is told about the first.
+  auto control = os::open_control_socket(settings_.control.socket);
+  if (!control) return say(control.error().message(), kExitSystem);
+  if (!settings_.pidfile.empty()) {
+    auto file = os::PidFile::open(settings_.pidfile);
+    if (!file) return say(file.error().message(), kExitSystem);
+    pid_file_ = std::move(*file);
+  }
+  auto listeners = open_listeners(settings_);
+  if (!listeners) return say(listeners.error().message() + advice(listeners.error()), kExitSystem);
+  if (auto done = write_to_file(); !done) return say(done.error().message(), kExitSystem);
+  return end(supervise(std::move(*control), std::move(*listeners)));
+}
+
+Result<void> Master::write_to_file() {
+  if (settings_.log.file.empty()) return {};
+  Console before = Console::foreground();
+  auto file = os::LogFile::open(settings_.log.file);
+  if (!file) return file.error();
+  log_file_ = std::move(*file);
+  if (!console_) console_ = std::move(before);
+  return {};
+}
+
+core::Outcome Master::supervise(os::UnixListener control, std::vector<os::Listener> listeners) {
+  os::ignore_sigpipe();
+  const rlimit open_files = os::raise_open_files();
+  log::start("master", settings_.log.level);
+  log::info(std::string("clusterd ") + kVersionText + ": " + settings_.name + ", " +
+            std::to_string(settings_.workers) + (settings_.workers == 1 ? " worker" : " workers") +
+            (settings_.workers_reason.empty() ? "" : " (" + settings_.workers_reason + ")"));
+  if (auto written = pid_file_.written(); !written) log::warn(written.error().message());
+  if (!os::schedule_as_batch()) log::debug("no SCHED_BATCH: hand-offs are slower under load");
+  runtime::Outside outside{.all_ready = [this] {
+    if (console_) console_->ready();
+  }};
+  if (log_file_) outside.reopen_log = [this] { return log_file_->reopen(); };
+  runtime::Supervisor supervisor(settings_, sets_, std::move(listeners), std::move(control),
+                                 open_files, std::move(outside));
+  return supervisor.run();
+}
+
 }  // namespace
 
 int run_start(const config::StartCommand& command) {
+  os::hold_signals();
   const auto loaded = config::load(command.file, command.sets);
   if (const auto* mistakes = std::get_if<config::Mistakes>(&loaded)) {
     return say_mistakes(command.file, *mistakes);
   }
   const auto& settings = std::get<config::Settings>(loaded);
-  // The control socket first: of two starts of one file, the second is told about the first.
-  auto control = os::open_control_socket(settings.control.socket);
-  if (!control) return say(control.error().message(), kExitSystem);
-  auto listeners = open_listeners(settings);
-  if (!listeners) return say(listeners.error().message() + advice(listeners.error()), kExitSystem);
-
-  os::ignore_sigpipe();
-  const rlimit open_files = os::raise_open_files();
-  log::start("master", settings.log.level);
-  log::info(std::string("clusterd ") + kVersionText + ": " + settings.name + ", " +
-            std::to_string(settings.workers) + (settings.workers == 1 ? " worker" : " workers") +
-            (settings.workers_reason.empty() ? "" : " (" + settings.workers_reason + ")"));
-  if (!os::schedule_as_batch()) log::debug("no SCHED_BATCH: hand-offs are slower under load");
-
-  core::Outcome outcome;
-  {
-    runtime::Supervisor supervisor(settings, command.sets, std::move(*listeners),
-                                   std::move(*control), open_files);
-    outcome = supervisor.run();
+  if (!command.daemon) {
+    return Master(settings, command.sets).run();
   }
-  return end(outcome);
+  if (os::is_first_process()) {
+    return say("start --daemon: a container ends with its first process; leave --daemon away",
+               kExitUsage);
+  }
+  auto made = os::daemonize();
+  if (!made) return say(made.error().message(), kExitSystem);
+  if (made->made) return wait_until_up(std::move(*made->made), settings.name);
+  return Master(settings, command.sets, Console::of_starter(std::move(made->to_starter))).run();
 }
 
 int run_check(const config::CheckCommand& command) {

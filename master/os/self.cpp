@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <fcntl.h>
+#include <initializer_list>
 #include <sched.h>
 #include <unistd.h>
 
@@ -35,6 +36,30 @@ void ignore_sigpipe() {
   struct sigaction action{};
   action.sa_handler = SIG_IGN;
   ::sigaction(SIGPIPE, &action, nullptr);
+}
+
+bool is_first_process() { return ::getpid() == 1; }
+
+sigset_t held_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU}) {
+    sigaddset(&set, signal);
+  }
+  return set;
+}
+
+void hold_signals() {
+  const sigset_t set = held_signals();
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  struct sigaction action{};
+  action.sa_handler = SIG_DFL;
+  ::sigaction(SIGCHLD, &action, nullptr);
+}
+
+void release_signals() {
+  const sigset_t set = held_signals();
+  ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 
 }  // namespace clusterd::os

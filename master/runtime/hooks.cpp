@@ -5,6 +5,7 @@
 #include "master/runtime/child_spec.h"
 #include "master/runtime/describe.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -148,6 +149,11 @@ void Hooks::on_exit(std::uint64_t id) {
   if (!done_ || !running_.empty() || !waiting_.empty()) return;
   end_.cancel();
   std::exchange(done_, nullptr)();
+}
+
+bool Hooks::owns(pid_t pid) const {
+  return std::any_of(running_.begin(), running_.end(),
+                     [pid](const auto& entry) { return entry.second->process.pid() == pid; });
 }
 
 void Hooks::tell_dropped() {

@@ -1,9 +1,12 @@
 #include "master/runtime/supervisor.h"
 
 #include "common/log.h"
+#include "master/os/self.h"
 #include "master/runtime/child_spec.h"
+#include "master/runtime/orphanage.h"
 #include "master/runtime/plan_of.h"
 
+#include <algorithm>
 #include <csignal>
 #include <random>
 #include <sys/socket.h>
@@ -27,9 +30,10 @@ core::ExitStatus to_status(const os::ProcessEnd& end) {
 
 Supervisor::Supervisor(const config::Settings& settings, std::vector<std::string> sets,
                        std::vector<os::Listener> listeners, os::UnixListener control,
-                       const rlimit& open_files)
+                       const rlimit& open_files, Outside outside)
     : generations_(Generation{1}, settings, std::move(listeners)),
       open_files_(open_files),
+      outside_(std::move(outside)),
       cluster_(plan_of(settings)),
       timers_(io_, [this](core::TimerId id) { handle(core::TimerFired{id}); }),
       signals_(io_, SIGTERM, SIGINT, SIGQUIT),
@@ -84,6 +88,12 @@ core::Outcome Supervisor::run() {
   }
   for (const int signal : {SIGHUP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2}) signals_.add(signal);
   watch_signals();
+  os::release_signals();
+  const Orphanage orphanage(io_, [this](pid_t pid) {
+    return hooks_.owns(pid) || std::any_of(children_.begin(), children_.end(), [pid](auto& each) {
+             return each.second->process.pid() == pid;
+           });
+  });
   record_start();
   handle(core::Start{});
   io_.run();
@@ -222,6 +232,7 @@ void Supervisor::carry_out(const core::AnnounceReady&) {
               generations_.listener(index)->text());
   }
   messenger_.cluster_is_ready();
+  if (outside_.all_ready) outside_.all_ready();
 }
 
 void Supervisor::carry_out(const core::RolloutCommitted&) { rollouts_.committed(); }

@@ -27,15 +27,21 @@
 
 namespace clusterd::runtime {
 
+/// What a master is to those that its runtime does not know.
+struct Outside {
+  std::function<void()> all_ready;             ///< called once, when the cluster runs
+  std::function<Result<void>()> reopen_log{};  ///< empty: there is no file
+};
+
 /// Where core and kernel meet. Every fact (a process ended, a line came, a timer fired, somebody
 /// asked) becomes an event of the core; every action that the core answers with is carried out
 /// here, in its order. Decides nothing.
 class Supervisor {
  public:
-  /// `sets` are what --set said.
+  /// `sets` are what --set said. Signals that were held come from run() on.
   Supervisor(const config::Settings& settings, std::vector<std::string> sets,
              std::vector<os::Listener> listeners, os::UnixListener control,
-             const rlimit& open_files);
+             const rlimit& open_files, Outside outside = {});
 
   /// Lives until the cluster is finished. Says how that came about.
   [[nodiscard]] core::Outcome run();
@@ -75,6 +81,7 @@ class Supervisor {
   // supervisor_orders.cpp: what an operator asks for, by a signal or on the control socket.
   void watch_signals();
   void on_signal(int number);
+  void reopen_log();
   [[nodiscard]] bool obey(const std::string& verb, const CheckedJson& request, const Reply& reply);
   void scale(std::int64_t workers, const Reply& reply);
   void with_worker_of(const CheckedJson& request, const Reply& reply,
@@ -106,6 +113,7 @@ class Supervisor {
   boost::asio::io_context io_{1};
   Generations generations_;
   rlimit open_files_;
+  Outside outside_;
   TimePoint started_at_ = Clock::now();
   core::Cluster cluster_;
   core::Outcome outcome_;
