@@ -31,8 +31,12 @@ struct ClusterOptions {
   std::vector<std::string> command{};  ///< default: http-worker
   std::string worker_keys{};           ///< more lines of [worker]
   std::string listen_keys{};           ///< more lines of [[listen]]
+  std::string log_keys{};              ///< more lines of [log]
   std::string more{};                  ///< more tables
   bool wait_until_running = true;
+  std::string pidfile{};             ///< as seen from app.conf's folder
+  std::string stop_delay{};          ///< "10s"
+  std::vector<std::string> under{};  ///< a program that runs clusterd, and its arguments
   std::string err{};  ///< where the master's stderr goes; default: where log() reads it
 };
 
