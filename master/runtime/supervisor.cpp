@@ -97,6 +97,7 @@ core::Outcome Supervisor::run() {
   record_start();
   handle(core::Start{});
   io_.run();
+  os::hold_signals();  // for good: one that comes now must not be how it ends
   log::on_waiting(nullptr);
   return outcome_;
 }
