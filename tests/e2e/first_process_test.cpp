@@ -1,4 +1,5 @@
 // The master as PID 1, as in a container: in a pid namespace of its own.
+#include "common/unique_fd.h"
 #include "tests/support/cluster.h"
 #include "tests/support/eventually.h"
 #include "tests/support/http.h"
@@ -6,17 +7,17 @@
 #include <boost/json/value.hpp>
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <fcntl.h>
 #include <filesystem>
-#include <optional>
 #include <string>
+#include <sys/file.h>
 #include <unistd.h>
 #include <vector>
 
 using namespace clusterd::test;
+using clusterd::UniqueFd;
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
@@ -54,6 +55,15 @@ std::size_t zombies_of(pid_t parent) {
     if (text.find(" " + std::to_string(parent) + " ", end) == end + 3) ++count;
   }
   return count;
+}
+
+/// Whether the signal is in one of the sets of /proc/PID/status.
+bool handles(pid_t pid, const std::string& set, int signal) {
+  const std::string status = read_file("/proc/" + std::to_string(pid) + "/status");
+  const std::size_t at = status.find(set + ":\t");
+  if (at == std::string::npos) return false;
+  const auto bits = std::stoull(status.substr(at + set.size() + 2), nullptr, 16);
+  return (bits & (1ULL << static_cast<unsigned>(signal - 1))) != 0;
 }
 
 /// Runs a shell in the namespaces of the master, as the child of a child that is gone.
@@ -117,24 +127,27 @@ TEST_CASE("as PID 1 the master stops on TERM within its deadline, orphans or not
 
 TEST_CASE("as PID 1 the master hears a TERM that comes before it is up") {
   if (cannot()) return;
+  const TempDir dir;
+  dir.write("app.conf",
+            "workers = 1\n[[listen]]\naddress = \"127.0.0.1:0\"\n[worker]\ncommand = [\"" +
+                http_worker() + "\"]\n[control]\nsocket = \"ctl.sock\"\n");
+  // The lock under which the control socket is made holds the master up, for a second at most.
+  const UniqueFd folder(::open(dir.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  REQUIRE(::flock(folder.get(), LOCK_EX) == 0);
+  std::vector<std::string> words = in_a_container();
+  words.insert(words.end(), {clusterd_program(), "start", dir.path("app.conf")});
+  Program container(words, dir.path("err"), dir.path("err"));
+  const auto master = [&] {
+    const auto children = children_of(container.pid());
+    return children.empty() ? 0 : children.front();
+  };
   // What PID 1 has no handler for is lost, and the container would be killed after ten seconds.
-  for (int milliseconds = 0; milliseconds < 200; milliseconds += kSanitized ? 40 : 10) {
-    CAPTURE(milliseconds);
-    Cluster cluster({.workers = 1, .wait_until_running = false, .under = in_a_container()});
-    const auto is_clusterd = [&] {
-      const pid_t master = first_process(cluster);
-      // Its signals are held.
-      const std::string status = read_file("/proc/" + std::to_string(master) + "/status");
-      const std::size_t at = status.find("SigBlk:\t");
-      return master != 0 && at != std::string::npos &&
-             (std::stoull(status.substr(at + 8), nullptr, 16) & (1ULL << (SIGTERM - 1))) != 0;
-    };
-    const auto is_up = [&] { return cluster.status().has_value(); };
-    REQUIRE(eventually([&] { return is_clusterd() || is_up(); }, 20s));
-    (void)eventually([] { return false; }, std::chrono::milliseconds(milliseconds));
-    if (const pid_t master = first_process(cluster); master != 0) ::kill(master, SIGTERM);
-    CHECK(cluster.master().wait(20s) == 0);
-  }
+  REQUIRE(eventually([&] { return master() != 0 && handles(master(), "SigBlk", SIGTERM); }, 20s));
+  CHECK_FALSE(handles(master(), "SigCgt", SIGTERM));
+  ::kill(master(), SIGTERM);
+  REQUIRE(::flock(folder.get(), LOCK_UN) == 0);
+  CHECK(container.wait(20s) == 0);
+  CHECK(read_file(dir.path("err")).find("got TERM: stopping") != std::string::npos);
 }
 
 TEST_CASE("start --daemon as PID 1 is a mistake that is said") {
