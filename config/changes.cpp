@@ -64,6 +64,7 @@ std::string command(const Worker& worker) {
 
 std::string address(const Listen& listen) {
   if (listen.kind == Listen::Kind::unix_socket) return "unix:" + escaped(listen.path);
+  if (listen.kind == Listen::Kind::passed) return "systemd:" + escaped(listen.path);
   return (listen.kind == Listen::Kind::udp ? "udp://" : "") + listen.address.text();
 }
 

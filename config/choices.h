@@ -24,7 +24,6 @@ inline constexpr std::pair<std::string_view, LogLevel> kLevels[] = {
     {"warn", LogLevel::warn},   {"error", LogLevel::error}, {"off", LogLevel::off}};
 
 // What is planned: it gets a mistake that says so, not one that says it is unknown.
-inline constexpr std::string_view kLaterForms[] = {"systemd:"};
 inline constexpr std::string_view kLaterProtocols[] = {"node", "node-fork", "listen-fds", "none"};
 
 }  // namespace clusterd::config

@@ -29,7 +29,12 @@ std::string environment(const char* name) {
 
 std::string find_control_root() {
   const uid_t user = ::geteuid();
-  if (user == 0) return "/run/clusterd";
+  constexpr std::string_view kSystem = "/run/clusterd";
+  if (user == 0) return std::string(kSystem);
+  // A service of systemd's with User= and RuntimeDirectory=clusterd/NAME: where root looks for it.
+  if (environment("RUNTIME_DIRECTORY").starts_with(std::string(kSystem) + "/")) {
+    return std::string(kSystem);
+  }
   const std::string runtime = environment("XDG_RUNTIME_DIR");
   // The base directory specification says that a relative one is to be ignored.
   if (runtime.starts_with('/')) return runtime + "/clusterd";

@@ -40,12 +40,17 @@ enum class OnGiveup : std::uint8_t {
 
 /// [[listen]]
 struct Listen {
-  enum class Kind : std::uint8_t { tcp, unix_socket, udp };
+  enum class Kind : std::uint8_t {
+    tcp,
+    unix_socket,
+    udp,
+    passed,  ///< open already: the service manager has passed it. What it is shows at the start.
+  };
 
   std::string name;  ///< default: the address as written
   Kind kind = Kind::tcp;
   Address address;   ///< tcp and udp
-  std::string path;  ///< unix_socket: absolute
+  std::string path;  ///< unix_socket: absolute; passed: what the manager calls it
   Policy policy = Policy::round_robin;
   int backlog = 4096;
   Duration queue_timeout = std::chrono::seconds(30);  ///< zero: connections wait for ever

@@ -5,6 +5,7 @@
 #include "common/version.h"
 #include "config/parse.h"
 #include "master/os/control_socket.h"
+#include "master/os/from_manager.h"
 #include "master/os/self.h"
 #include "master/runtime/describe.h"
 #include "master/runtime/open_listener.h"
@@ -40,18 +41,26 @@ std::string advice(const Error& error) {
   return "";
 }
 
-Result<std::vector<os::Listener>> open_listeners(const config::Settings& settings) {
+Result<std::vector<os::Listener>> open_listeners(const config::Settings& settings,
+                                                 const os::PassedSockets& passed) {
   std::vector<os::Listener> listeners;
   for (const config::Listen& listen : settings.listen) {
-    auto listener = runtime::open_listener(listen);
+    auto listener = runtime::open_listener(listen, passed);
     if (!listener) return listener.error();
     listeners.push_back(std::move(*listener));
   }
   return listeners;
 }
 
-std::string last(const core::Outcome& outcome) {
-  return outcome.status ? ": " + runtime::describe(*outcome.status) : "";
+/// What no [[listen]] names stays open with the manager, where clients would wait for nobody.
+void close_unused(os::PassedSockets& passed, const config::Settings& settings) {
+  std::vector<std::string> wanted;
+  for (const config::Listen& listen : settings.listen) {
+    if (listen.kind == config::Listen::Kind::passed) wanted.push_back(listen.path);
+  }
+  for (const std::string& line : passed.close_all_but(wanted)) {
+    log::warn("closed " + line + ": no [[listen]] of app.conf names it");
+  }
 }
 
 int end(const core::Outcome& outcome) {
@@ -62,9 +71,8 @@ int end(const core::Outcome& outcome) {
     case Kind::stopped:
       return 0;
     case Kind::never_started:
-      return say("could not start: " + outcome.why + last(outcome), kExitGaveUp);
     case Kind::gave_up:
-      return say("gave up: " + outcome.why + last(outcome), kExitGaveUp);
+      return say(runtime::describe(outcome), kExitGaveUp);
   }
   return kExitGaveUp;
 }
@@ -72,6 +80,7 @@ int end(const core::Outcome& outcome) {
 }  // namespace
 
 int run_start(const config::StartCommand& command) {
+  os::FromManager manager = os::take_from_manager();
   const auto loaded = config::load(command.file, command.sets);
   if (const auto* mistakes = std::get_if<config::Mistakes>(&loaded)) {
     return say_mistakes(command.file, *mistakes);
@@ -80,7 +89,7 @@ int run_start(const config::StartCommand& command) {
   // The control socket first: of two starts of one file, the second is told about the first.
   auto control = os::open_control_socket(settings.control.socket);
   if (!control) return say(control.error().message(), kExitSystem);
-  auto listeners = open_listeners(settings);
+  auto listeners = open_listeners(settings, manager.sockets);
   if (!listeners) return say(listeners.error().message() + advice(listeners.error()), kExitSystem);
 
   os::ignore_sigpipe();
@@ -89,12 +98,13 @@ int run_start(const config::StartCommand& command) {
   log::info(std::string("clusterd ") + kVersionText + ": " + settings.name + ", " +
             std::to_string(settings.workers) + (settings.workers == 1 ? " worker" : " workers") +
             (settings.workers_reason.empty() ? "" : " (" + settings.workers_reason + ")"));
+  close_unused(manager.sockets, settings);
   if (!os::schedule_as_batch()) log::debug("no SCHED_BATCH: hand-offs are slower under load");
 
   core::Outcome outcome;
   {
     runtime::Supervisor supervisor(settings, command.sets, std::move(*listeners),
-                                   std::move(*control), open_files);
+                                   std::move(*control), open_files, std::move(manager));
     outcome = supervisor.run();
   }
   return end(outcome);

@@ -65,7 +65,7 @@ void Supervisor::on_message(ChildId id, const protocol::Listen& listen) {
     reply.index = *index;
     reply.address = listener.text();
     dispatcher_.serve(id, *index);
-    reply.datagram = its.kind == config::Listen::Kind::udp;
+    reply.datagram = listener.is_datagram();
     if (reply.datagram || its.policy == config::Policy::accept_race) {
       UniqueFd copy(::fcntl(listener.fd(), F_DUPFD_CLOEXEC, 0));
       // Not the worker's fault; but without the socket it cannot serve, and a new one may.

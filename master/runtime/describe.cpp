@@ -33,6 +33,13 @@ std::string describe(const core::ExitStatus& status, const std::string& why) {
   return describe(status) + (why.empty() ? "" : ", since " + why);
 }
 
+std::string describe(const core::Outcome& outcome) {
+  using Kind = core::Outcome::Kind;
+  if (outcome.kind == Kind::stopped) return "stopped";
+  return (outcome.kind == Kind::gave_up ? "gave up: " : "could not start: ") + outcome.why +
+         (outcome.status ? ": " + describe(*outcome.status) : "");
+}
+
 std::string signal_name(int signal) {
   const char* name = ::sigabbrev_np(signal);
   return name != nullptr ? name : std::to_string(signal);

@@ -13,6 +13,9 @@ namespace clusterd::runtime {
 /// The same and, if there is one, the reason: "..., since it did not leave within drain_timeout".
 [[nodiscard]] std::string describe(const core::ExitStatus& status, const std::string& why);
 
+/// "stopped", "gave up: ...", with what its last worker died of.
+[[nodiscard]] std::string describe(const core::Outcome& outcome);
+
 /// "KILL" for 9; the number for one without a name.
 [[nodiscard]] std::string signal_name(int signal);
 

@@ -101,6 +101,7 @@ class Dispatcher {
   [[nodiscard]] bool ask_for_wake(TimePoint now);
   [[nodiscard]] bool asked_for_room(Member& member);
   void empty_queue(core::ListenerIndex index);
+  void close(Source& source);
   void begin_to_serve(Member& member, core::ListenerIndex listener);
   void arm_listeners();
   void arm(Source& source, core::ListenerIndex index, bool wanted);

@@ -47,7 +47,13 @@ void Dispatcher::close_listener(core::ListenerIndex index) {
   Source& source = sources_[index];
   // Workers in accept race have it too, until they are gone.
   if (source.listener == nullptr || source.policy == config::Policy::accept_race) return;
-  source.listener->close();  // which also takes it out of the epoll set
+  close(source);
+}
+
+/// Others may have the same socket, and then a close alone would not take it out of the epoll set.
+void Dispatcher::close(Source& source) {
+  ::epoll_ctl(epoll_.native_handle(), EPOLL_CTL_DEL, source.listener->fd(), nullptr);
+  source.listener->close();
   source.armed = false;
 }
 
@@ -59,8 +65,9 @@ void Dispatcher::remove_listener(core::ListenerIndex index) {
   sources_[index] = Source{};
 }
 
-/// Those in the kernel's queue would be reset by a close.
+/// Those in the kernel's queue would be reset by a close, unless somebody else keeps the socket.
 void Dispatcher::empty_queue(core::ListenerIndex index) {
+  if (sources_[index].listener->is_passed()) return;
   while (serves(index)) {
     auto connection = accept_one(index);
     if (!connection) break;
@@ -202,8 +209,7 @@ void Dispatcher::stop_accepting() {
     Source& source = sources_[index];
     if (source.listener == nullptr) continue;
     empty_queue(index);
-    source.armed = false;
-    source.listener->close();  // which also takes it out of the epoll set
+    close(source);
   }
   turn();
 }

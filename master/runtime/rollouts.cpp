@@ -172,7 +172,7 @@ Result<void> Rollouts::open(Generation generation, const config::Settings& setti
   if (!opened) return opened.error();
   for (const core::ListenerIndex index : *opened) {
     const config::Listen& listen = needs_.generations.listen(index);
-    if (listen.kind == config::Listen::Kind::udp) continue;
+    if (needs_.generations.listener(index)->is_datagram()) continue;
     auto added = needs_.dispatcher.add_listener(index, *needs_.generations.listener(index),
                                                 listen.policy, listen.queue_timeout);
     if (added) continue;

@@ -2,6 +2,7 @@
 
 #include "common/log.h"
 #include "master/runtime/child_spec.h"
+#include "master/runtime/describe.h"
 #include "master/runtime/plan_of.h"
 
 #include <csignal>
@@ -27,8 +28,8 @@ core::ExitStatus to_status(const os::ProcessEnd& end) {
 
 Supervisor::Supervisor(const config::Settings& settings, std::vector<std::string> sets,
                        std::vector<os::Listener> listeners, os::UnixListener control,
-                       const rlimit& open_files)
-    : generations_(Generation{1}, settings, std::move(listeners)),
+                       const rlimit& open_files, os::FromManager manager)
+    : generations_(Generation{1}, settings, std::move(listeners), std::move(manager.sockets)),
       open_files_(open_files),
       cluster_(plan_of(settings)),
       timers_(io_, [this](core::TimerId id) { handle(core::TimerFired{id}); }),
@@ -51,6 +52,7 @@ Supervisor::Supervisor(const config::Settings& settings, std::vector<std::string
       hooks_(io_, settings, open_files),
       event_log_(
           [this](const std::string& name, const std::string& json) { hooks_.run(name, json); }),
+      manager_(io_, std::move(manager.notify), manager.watchdog, cluster_),
       control_(io_, std::move(control),
                [this](const std::string& verb, const CheckedJson& request, const Reply& reply) {
                  return answer(verb, request, reply);
@@ -75,7 +77,7 @@ core::Outcome Supervisor::run() {
   log::on_waiting([this] { keep_log_flowing(); });
   for (const core::ListenerIndex index : generations_.indices()) {
     const config::Listen& listen = generations_.listen(index);
-    if (listen.kind == config::Listen::Kind::udp) continue;
+    if (generations_.listener(index)->is_datagram()) continue;
     if (auto added = dispatcher_.add_listener(index, *generations_.listener(index), listen.policy,
                                               listen.queue_timeout);
         !added) {
@@ -85,6 +87,7 @@ core::Outcome Supervisor::run() {
   for (const int signal : {SIGHUP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2}) signals_.add(signal);
   watch_signals();
   record_start();
+  manager_.start();
   handle(core::Start{});
   io_.run();
   log::on_waiting(nullptr);
@@ -106,6 +109,7 @@ void Supervisor::handle(core::Event event) {
     }
   }
   handling_ = false;
+  manager_.look();
   answer_scaling();
   rollouts_.proceed();
 }
@@ -226,10 +230,14 @@ void Supervisor::carry_out(const core::AnnounceReady&) {
 
 void Supervisor::carry_out(const core::RolloutCommitted&) { rollouts_.committed(); }
 
-void Supervisor::carry_out(const core::RolloutEnded& action) { rollouts_.ended(action); }
+void Supervisor::carry_out(const core::RolloutEnded& action) {
+  manager_.look();  // before `clusterd reload` ends: a manager that waits for both is not misled
+  rollouts_.ended(action);
+}
 
 void Supervisor::carry_out(const core::Finish& action) {
   outcome_ = action.outcome;
+  manager_.finish(describe(outcome_));
   hooks_.finish([this] { io_.stop(); });
 }
 

@@ -3,6 +3,7 @@
 #include "common/protocol.h"
 #include "config/settings.h"
 #include "master/core/cluster.h"
+#include "master/os/from_manager.h"
 #include "master/os/listener.h"
 #include "master/os/unix_listener.h"
 #include "master/runtime/child.h"
@@ -15,6 +16,7 @@
 #include "master/runtime/messenger.h"
 #include "master/runtime/notifications.h"
 #include "master/runtime/rollouts.h"
+#include "master/runtime/service_manager.h"
 #include "master/runtime/timers.h"
 
 #include <boost/asio/io_context.hpp>
@@ -35,7 +37,7 @@ class Supervisor {
   /// `sets` are what --set said.
   Supervisor(const config::Settings& settings, std::vector<std::string> sets,
              std::vector<os::Listener> listeners, os::UnixListener control,
-             const rlimit& open_files);
+             const rlimit& open_files, os::FromManager manager = {});
 
   /// Lives until the cluster is finished. Says how that came about.
   [[nodiscard]] core::Outcome run();
@@ -125,6 +127,7 @@ class Supervisor {
   Hooks hooks_;
   EventLog event_log_;
   bool told_of_stop_ = false;
+  ServiceManager manager_;
   ControlServer control_;
 };
 

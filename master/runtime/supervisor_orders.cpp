@@ -51,7 +51,9 @@ void Supervisor::on_signal(int number) {
       break;
     case SIGHUP:
       log::info("got HUP: reloading");
+      manager_.reload_asked();
       rollouts_.ask(Rollouts::Kind::reload, Reply());
+      manager_.look();
       break;
     case SIGTTIN:
       log::info("got TTIN: one worker more");

@@ -18,8 +18,8 @@ std::string app_conf(const ClusterOptions& options) {
       options.command.empty() ? std::vector<std::string>{http_worker()} : options.command;
   for (const std::string& word : words) command += (command.empty() ? "\"" : ", \"") + word + "\"";
   return "name = \"test\"\nworkers = " + std::to_string(options.workers) +
-         "\n[[listen]]\nname = \"http\"\naddress = \"127.0.0.1:0\"\npolicy = \"" + options.policy +
-         "\"\n" + options.listen_keys + "[worker]\ncommand = [" + command + "]\n" +
+         "\n[[listen]]\nname = \"http\"\naddress = \"" + options.address + "\"\npolicy = \"" +
+         options.policy + "\"\n" + options.listen_keys + "[worker]\ncommand = [" + command + "]\n" +
          options.worker_keys + "\n[control]\nsocket = \"ctl.sock\"\n[log]\nlevel = \"debug\"\n" +
          // Most tests kill more workers than is good for a service.
          (options.more.find("[restart]") == std::string::npos ? "[restart]\nlimit = 100000\n"
@@ -46,9 +46,9 @@ std::string fixture_worker() { return CLUSTERD_TEST_FIXTURE_WORKER; }
 
 Cluster::Cluster(const ClusterOptions& options) {
   dir_.write("app.conf", app_conf(options));
-  master_ = std::make_unique<Program>(std::vector<std::string>{clusterd_program(), "start", conf()},
-                                      dir_.path("out"),
-                                      options.err.empty() ? dir_.path("err") : options.err);
+  master_ = std::make_unique<Program>(
+      std::vector<std::string>{clusterd_program(), "start", conf()}, dir_.path("out"),
+      options.err.empty() ? dir_.path("err") : options.err, options.passed);
   if (!options.wait_until_running) return;
   const bool up = eventually([&] { return running(options.workers) || !master_->running(); },
                              std::chrono::seconds(30));

@@ -33,7 +33,9 @@ struct ClusterOptions {
   std::string listen_keys{};           ///< more lines of [[listen]]
   std::string more{};                  ///< more tables
   bool wait_until_running = true;
-  std::string err{};  ///< where the master's stderr goes; default: where log() reads it
+  std::string address = "127.0.0.1:0";
+  std::vector<int> passed{};  ///< sockets that the master gets as from a service manager
+  std::string err{};          ///< where the master's stderr goes; default: where log() reads it
 };
 
 /// The numbers of one status.
