@@ -38,7 +38,7 @@ bool is_v6(const Listen& listen) {
 
 constexpr Only kOnly[] = {
     {"backlog", &is_ours_and_stream, "a TCP or unix: address"},
-    {"queue_timeout", &is_stream, "a TCP or unix: address, or a passed socket"},
+    {"queue_timeout", &is_stream, "a TCP or unix: address"},
     {"nodelay", &is_tcp, "a TCP address"},
     {"defer_accept", &is_tcp, "a TCP address"},
     {"v6only", &is_v6, "an IPv6 address"},

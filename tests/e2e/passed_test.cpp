@@ -69,14 +69,14 @@ TEST_CASE("a passed socket is served in each policy, and outlives the cluster wi
     const Passed web;
     Cluster cluster(with({web.fd.get()}, policy));
     CHECK(cluster.port() == web.port);
-    for (int time = 0; time < 10; ++time) CHECK(get(web.port).status == 200);
+    for (int time = 0; time < 10; ++time) CHECK(get(web.port).ok());
     CHECK(cluster.verb({"stop"}).code == 0);
     // Who comes now waits for the next start: with the socket's owner, and not in vain.
     Client client(web.port);
     REQUIRE_FALSE(client.refused());
     client.ask();
     Cluster next(with({web.fd.get()}, policy));
-    CHECK(client.read_to_end(10s).status == 200);
+    CHECK(client.read_to_end(10s).ok());
     CHECK(next.verb({"stop"}).code == 0);
   }
 }
@@ -87,7 +87,7 @@ TEST_CASE("a restart under load loses nobody on a passed socket") {
   std::vector<std::unique_ptr<Client>> clients;
   for (int start = 0; start < 3; ++start) {
     Cluster cluster(with({web.fd.get()}));
-    for (auto& client : clients) CHECK(client->read_to_end(10s).status == 200);
+    for (auto& client : clients) CHECK(client->read_to_end(10s).ok());
     clients.clear();
     cluster.master().signal(SIGTERM);
     // Before, while and after it stops.
@@ -133,7 +133,7 @@ TEST_CASE("a passed socket that app.conf does not name is closed and told of") {
   const Finished reload = cluster.verb({"reload"});
   CHECK(reload.code != 0);
   CHECK(reload.err.find("needs a stop and a start") != std::string::npos);
-  CHECK(get(web.port).status == 200);
+  CHECK(get(web.port).ok());
 }
 
 TEST_CASE("a reload takes a passed socket out of use, and into use again") {
@@ -141,10 +141,10 @@ TEST_CASE("a reload takes a passed socket out of use, and into use again") {
   const Passed web;
   Cluster cluster(with({web.fd.get()}));
   CHECK(cluster.verb({"reload"}).code == 0);
-  CHECK(get(web.port).status == 200);
+  CHECK(get(web.port).ok());
   edit(cluster, "policy = \"round-robin\"", "policy = \"accept-race\"");
   CHECK(cluster.verb({"reload"}).code == 0);
-  for (int time = 0; time < 4; ++time) CHECK(get(web.port).status == 200);
+  for (int time = 0; time < 4; ++time) CHECK(get(web.port).ok());
 
   edit(cluster, "systemd:web", "127.0.0.1:0");
   CHECK(cluster.verb({"reload"}).code == 0);
@@ -153,8 +153,8 @@ TEST_CASE("a reload takes a passed socket out of use, and into use again") {
   client.ask();
   edit(cluster, "127.0.0.1:0", "systemd:web");
   CHECK(cluster.verb({"reload"}).code == 0);
-  CHECK(client.read_to_end(10s).status == 200);
-  CHECK(get(web.port).status == 200);
+  CHECK(client.read_to_end(10s).ok());
+  CHECK(get(web.port).ok());
   CHECK(cluster.verb({"stop"}).code == 0);
   CHECK_FALSE(says(cluster, "AddressSanitizer"));
 }
