@@ -1,6 +1,7 @@
 #include "common/log.h"
 
 #include "common/clock.h"
+#include "common/escaped.h"
 #include "common/nonblocking_writer.h"
 
 #include <spdlog/details/null_mutex.h>
@@ -156,7 +157,9 @@ void set_level(Level level) {
   if (logger()) logger()->set_level(to_spdlog(level));
 }
 
-void write(Level level, std::string_view text) {
+/// Here, for all: what a line quotes of a child, or of anybody, is one line and moves no cursor.
+void write(Level level, std::string_view words) {
+  const std::string text = escaped(words);
   if (logger()) logger()->log(to_spdlog(level), spdlog::string_view_t(text.data(), text.size()));
 }
 
