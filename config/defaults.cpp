@@ -1,6 +1,7 @@
 #include "config/defaults.h"
 
 #include "common/unique_fd.h"
+#include "config/accounts.h"
 #include "config/cpu_limit.h"
 #include "config/words.h"
 
@@ -85,6 +86,11 @@ Surroundings find_surroundings(const std::string& real_file) {
   found.why_not_executable = &why_not_executable;
   found.why_not_folder = &why_not_folder;
   found.read_file = &read_file;
+  found.find_user = &find_user;
+  found.find_group = &find_group;
+  found.user_names = &user_names;
+  found.group_names = &group_names;
+  found.allowed_cpus = allowed_cpus();
   return found;
 }
 

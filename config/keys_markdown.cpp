@@ -41,6 +41,14 @@ constexpr std::string_view kEnd = R"(
   event as a line of JSON on its stdin. `[]` means none.
 - A reload cannot change `name` and `control.socket`. `clusterd reload --dry-run app.conf` says what
   it would change.
+- `user`, `group`: looked up once, when the file is read, with the groups that the user is in. A
+  number without a name needs `group`. Only a master that was started as root, or with
+  CAP_SETUID and CAP_SETGID, can run workers as somebody else; hooks run as the master.
+- `nofile`, `nproc`, `memlock` and `core` set the soft and the hard limit. More than clusterd's
+  own hard limit takes root.
+- `affinity`: with `"slot"`, slot 0 runs on the first CPU on which clusterd may run, slot 1 on
+  the second, and so on in turn.
+- `control.group`: its members may send every command, `stop` and `reload` as well.
 - `control.socket`: the run folder is `/run/clusterd` for root, else `$XDG_RUNTIME_DIR/clusterd`,
   or `/tmp/clusterd-UID` where that is not set.
 

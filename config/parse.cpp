@@ -3,6 +3,7 @@
 #include "config/choices.h"
 #include "config/defaults.h"
 #include "config/overrides.h"
+#include "config/parse_identity.h"
 #include "config/parse_listen.h"
 #include "config/parse_program.h"
 #include "config/parse_restart.h"
@@ -72,6 +73,7 @@ void Parser::read_top(const toml::table& table) {
   top.check_keys();
   read_name(top);
   read_workers(top);
+  settings_.user = read_user(top, surroundings_);
   settings_.listen = read_listeners(top, settings_.directory, mistakes_);
   settings_.worker = read_worker(top, settings_.directory, surroundings_, mistakes_);
   settings_.restart = read_restart(top, mistakes_);
@@ -117,6 +119,9 @@ void Parser::read_control(TomlReader& top) {
       socket = *path;
       place = reader.place("socket");
     }
+    settings_.control.group = read_group(reader, "group", surroundings_);
+    const unsigned usual = settings_.control.group ? 0660 : 0600;
+    settings_.control.mode = reader.octal("mode").value_or(usual);
   }
   const std::string why = why_not_socket(socket);
   if (!why.empty()) top.blame(place, "control.socket: " + why);

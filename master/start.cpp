@@ -8,10 +8,12 @@
 #include "master/os/self.h"
 #include "master/runtime/describe.h"
 #include "master/runtime/open_listener.h"
+#include "master/runtime/privileges.h"
 #include "master/runtime/supervisor.h"
 
 #include <cstdio>
 #include <string>
+#include <unistd.h>
 #include <variant>
 #include <vector>
 
@@ -50,6 +52,26 @@ Result<std::vector<os::Listener>> open_listeners(const config::Settings& setting
   return listeners;
 }
 
+os::ControlSocketSpec control_spec(const config::Control& control) {
+  os::ControlSocketSpec spec{control.socket, control.mode};
+  if (control.group) spec.group = control.group->gid;
+  return spec;
+}
+
+/// The last that needs what root may, but for what reloads need, is done.
+bool give_up_privileges(const config::Settings& settings, const rlimit& open_files) {
+  const auto kept = runtime::give_up_privileges(settings, open_files);
+  if (!kept) {
+    say(kept.error().message(), kExitSystem);
+    return false;
+  }
+  if (!kept->empty()) log::debug("keeps " + *kept);
+  if (::geteuid() == 0 && !settings.user) {
+    log::warn("workers run as root; set user, and they run as somebody else");
+  }
+  return true;
+}
+
 std::string last(const core::Outcome& outcome) {
   return outcome.status ? ": " + runtime::describe(*outcome.status) : "";
 }
@@ -77,8 +99,11 @@ int run_start(const config::StartCommand& command) {
     return say_mistakes(command.file, *mistakes);
   }
   const auto& settings = std::get<config::Settings>(loaded);
+  if (auto may = runtime::may_change_user(settings); !may) {
+    return say(may.error().message(), kExitSystem);
+  }
   // The control socket first: of two starts of one file, the second is told about the first.
-  auto control = os::open_control_socket(settings.control.socket);
+  auto control = os::open_control_socket(control_spec(settings.control));
   if (!control) return say(control.error().message(), kExitSystem);
   auto listeners = open_listeners(settings);
   if (!listeners) return say(listeners.error().message() + advice(listeners.error()), kExitSystem);
@@ -90,6 +115,8 @@ int run_start(const config::StartCommand& command) {
             std::to_string(settings.workers) + (settings.workers == 1 ? " worker" : " workers") +
             (settings.workers_reason.empty() ? "" : " (" + settings.workers_reason + ")"));
   if (!os::schedule_as_batch()) log::debug("no SCHED_BATCH: hand-offs are slower under load");
+
+  if (!give_up_privileges(settings, open_files)) return kExitSystem;
 
   core::Outcome outcome;
   {

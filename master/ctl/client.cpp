@@ -75,8 +75,10 @@ std::variant<std::string, Failure> Client::ask(const Request& request) {
 
 std::variant<std::string, Failure> Client::converse(const Request& request, const OnLine& on_line) {
   const std::string text = request.line + "\n";
-  if (::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL) !=
-      static_cast<ssize_t>(text.size())) {
+  const ssize_t sent = ::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL);
+  // One who is refused may find the other end closed already, and why can still be read.
+  const bool refused = sent < 0 && errno == EPIPE;
+  if (!refused && sent != static_cast<ssize_t>(text.size())) {
     return Failure{errno_error("write to the master").message(), kExitSystem};
   }
   const Result<UniqueFd> master = master_process();

@@ -7,6 +7,7 @@
 #include "config/parse.h"
 #include "master/runtime/describe.h"
 #include "master/runtime/plan_of.h"
+#include "master/runtime/privileges.h"
 
 #include <algorithm>
 #include <utility>
@@ -125,7 +126,9 @@ std::optional<config::Settings> Rollouts::read(const std::vector<Reply>& replies
       mistakes.push_back(config::text(now.file, mistake));
     }
   } else {
-    mistakes = config::cannot_change(now, std::get<config::Settings>(loaded));
+    const auto& settings = std::get<config::Settings>(loaded);
+    mistakes = config::cannot_change(now, settings);
+    if (auto may = may_change_user(settings); !may) mistakes.push_back(may.error().message());
   }
   if (mistakes.empty()) return std::get<config::Settings>(std::move(loaded));
   log::error("not reloaded: " + mistakes.front() +

@@ -51,11 +51,13 @@ Supervisor::Supervisor(const config::Settings& settings, std::vector<std::string
       hooks_(io_, settings, open_files),
       event_log_(
           [this](const std::string& name, const std::string& json) { hooks_.run(name, json); }),
-      control_(io_, std::move(control),
-               [this](const std::string& verb, const CheckedJson& request, const Reply& reply) {
-                 return answer(verb, request, reply);
-               },
-               {"status", "stop", "recycle", "kill"}) {}
+      control_(
+          io_, std::move(control),
+          [this](const std::string& verb, const CheckedJson& request, const Reply& reply) {
+            return answer(verb, request, reply);
+          },
+          {"status", "stop", "recycle", "kill"},
+          settings.control.group ? std::optional(settings.control.group->gid) : std::nullopt) {}
 
 Dispatcher::Events Supervisor::dispatcher_events() {
   return {

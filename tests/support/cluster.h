@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <sys/types.h>
 #include <vector>
 
 namespace clusterd::test {
@@ -25,6 +26,10 @@ namespace clusterd::test {
 [[nodiscard]] std::string messages_worker();
 [[nodiscard]] std::string fixture_worker();
 
+/// A command line that root runs as this user and group, and perhaps one more group.
+[[nodiscard]] std::vector<std::string> as(uid_t user, const std::vector<std::string>& argv,
+                                          gid_t group = 0);
+
 struct ClusterOptions {
   unsigned workers = 2;
   std::string policy = "round-robin";
@@ -32,6 +37,9 @@ struct ClusterOptions {
   std::string worker_keys{};           ///< more lines of [worker]
   std::string listen_keys{};           ///< more lines of [[listen]]
   std::string more{};                  ///< more tables
+  std::string top{};                   ///< more keys of the top level
+  std::string control_keys{};          ///< more lines of [control]
+  uid_t as = 0;                        ///< whom root starts the master as; 0: as itself
   bool wait_until_running = true;
   std::string err{};  ///< where the master's stderr goes; default: where log() reads it
 };

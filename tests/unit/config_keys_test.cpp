@@ -26,6 +26,7 @@ std::string with_key(const Key& key, const std::string& value) {
   const auto at = [&](std::string_view table) { return key.table == table ? line : ""; };
   const bool is = !value.empty();
   std::string text = at("");
+  if (is && key.table.empty() && key.name == "group") text += "user = 'www-data'\n";
   if (!is || key.name != "listen") {
     text += "[[listen]]\n" + at("listen");
     const std::string address = key.table == "listen" ? address_for(key.name) : "127.0.0.1:80";

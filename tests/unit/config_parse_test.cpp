@@ -23,7 +23,7 @@ TEST_CASE("a short app.conf gets the defaults") {
         "0 0 0.1 /etc/shop sched 0\n"
         "100ms 10000ms 0 60000ms 0 60000ms\n"
         "1 0 3 1000ms\n"
-        "/run/clusterd/shop/ctl.sock 2 1");
+        "/run/clusterd/shop/ctl.sock 2 1 600");
 }
 
 TEST_CASE("every key is read") {
@@ -89,7 +89,7 @@ giveup_retry = '30s'
         "5 1073741824 0.5 /srv umask 27 nofile 65536 nice -20 sched 1\n"
         "1000ms 1000ms 5 120000ms 1 30000ms\n"
         "2 1 4 2000ms\n"
-        "/etc/shop/run/ctl.sock 1 0\n"
+        "/etc/shop/run/ctl.sock 1 0 600\n"
         "exit: /etc/shop/web x");
 }
 
@@ -237,7 +237,7 @@ TEST_CASE("an unknown key gets the nearest of its table, or all of them") {
         "'name' in [worker]; expected 'command', 'env', 'env_file', 'protocol', 'ready_timeout', "
         "'drain_timeout', 'kill_timeout', 'stall_timeout', 'heartbeat_timeout', 'recycle', "
         "'max_pending', 'max_connections', "
-        "'cwd', 'umask', 'nofile', 'nice' or 'sched'"},
+        "'cwd', 'umask', 'nofile', 'nproc', 'memlock', 'core', 'nice', 'sched' or 'affinity'"},
        {"[restart]\nbackoff.frist = '1s'", "'frist' in restart.backoff; did you mean 'first'?"},
        {"[control]\nsokcet = 1", "'sokcet' in [control]; did you mean 'socket'?"},
        {"[log]\nlevle = 1", "'levle' in [log]; did you mean 'level'?"}});
