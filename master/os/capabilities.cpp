@@ -48,6 +48,7 @@ constexpr std::pair<int, const char*> kNames[] = {
     {CAP_SETGID, "CAP_SETGID"},
     {CAP_SETUID, "CAP_SETUID"},
     {CAP_NET_BIND_SERVICE, "CAP_NET_BIND_SERVICE"},
+    {CAP_NET_ADMIN, "CAP_NET_ADMIN"},
     {CAP_SYS_NICE, "CAP_SYS_NICE"},
     {CAP_SYS_RESOURCE, "CAP_SYS_RESOURCE"},
 };

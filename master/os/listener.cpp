@@ -127,9 +127,9 @@ std::uint32_t Listener::waiting() const {
   return info.tcpi_unacked;  // for a listening socket: the length of its accept queue
 }
 
-void Listener::refuse_new() {
-  if (at_path_) at_path_->hide();
-  if (kind_ != Kind::tcp) return;
+namespace {
+
+bool drop_new(int fd) {
   // A filter of the listening socket sees segments from their TCP header on. It drops those that
   // have SYN set and not ACK; handshakes that have begun end as always.
   constexpr std::uint32_t kFlags = 13;
@@ -144,8 +144,24 @@ void Listener::refuse_new() {
       BPF_STMT(BPF_RET | BPF_K, kWhole),
   };
   const sock_fprog filter{static_cast<unsigned short>(std::size(program)), program};
+  return ::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0;
+}
+
+}  // namespace
+
+void Listener::refuse_new() {
+  if (at_path_) at_path_->hide();
   // Where the kernel refuses, a connection that comes in the next moment is reset by the close.
-  (void)::setsockopt(fd(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
+  if (kind_ == Kind::tcp) static_cast<void>(drop_new(fd()));
+}
+
+bool may_refuse_new() {
+  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in local{};
+  local.sin_family = AF_INET;
+  local.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return fd && ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&local), sizeof local) == 0 &&
+         ::listen(fd.get(), 1) == 0 && drop_new(fd.get());
 }
 
 void Listener::accept_new() {

@@ -58,4 +58,8 @@ class Listener {
   Address address_;
 };
 
+/// Whether the kernel lets this process do what Listener::refuse_new() does for TCP: recent ones
+/// want CAP_NET_ADMIN. Tries it on a socket of its own.
+[[nodiscard]] bool may_refuse_new();
+
 }  // namespace clusterd::os

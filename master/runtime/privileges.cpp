@@ -3,6 +3,7 @@
 #include "config/words.h"
 #include "master/os/become.h"
 #include "master/os/capabilities.h"
+#include "master/os/listener.h"
 #include "master/os/unix_listener.h"
 
 #include <algorithm>
@@ -75,6 +76,21 @@ bool more_than(const std::optional<std::uint64_t>& wanted, __rlimit_resource res
   return *wanted > now.rlim_max;
 }
 
+/// Older kernels let anybody do it; whether this one does is found by trying.
+std::optional<Need> need_for_filters(const config::Settings& settings) {
+  const auto is_tcp = [](const config::Listen& listen) {
+    return listen.kind == config::Listen::Kind::tcp;
+  };
+  if (std::none_of(settings.listen.begin(), settings.listen.end(), is_tcp)) return std::nullopt;
+  constexpr Capabilities kFilter = capability(CAP_NET_ADMIN);
+  const auto may = [](Capabilities without) {
+    const os::WithoutCapabilities trial(without);
+    return os::may_refuse_new();
+  };
+  if (may(kFilter) || !may(0)) return std::nullopt;
+  return Need{kFilter, "this kernel wants it of who keeps new clients from a listener that closes"};
+}
+
 std::vector<Need> needs_of(const config::Settings& settings, const rlimit& open_files) {
   std::vector<Need> needs;
   const auto gives_away = [](const config::Listen& listen) {
@@ -93,6 +109,7 @@ std::vector<Need> needs_of(const config::Settings& settings, const rlimit& open_
   if (worker.nice && *worker.nice < ::getpriority(PRIO_PROCESS, 0)) {
     needs.push_back({capability(CAP_SYS_NICE), "worker.nice is less than clusterd's"});
   }
+  if (auto filters = need_for_filters(settings)) needs.push_back(std::move(*filters));
   if (auto files = need_for_files(settings)) needs.push_back(std::move(*files));
   return needs;
 }
