@@ -11,7 +11,7 @@ namespace {
 constexpr std::string_view kName = "a name or a number, as a string";
 
 std::optional<std::string> read_name(TomlReader& reader, std::string_view key) {
-  const std::optional<std::string> name = reader.string(key, kName);
+  std::optional<std::string> name = reader.string(key, kName);
   if (!name || !name->empty()) return name;
   reader.wrong(key, kName, *reader.find(key));
   return std::nullopt;

@@ -56,7 +56,7 @@ ino_t inode_of(const std::string& path) {
 }
 
 /// `clusterd start` as the user of the master.
-Finished start(uid_t user, const std::string& conf, std::vector<std::string> sets = {}) {
+Finished start(uid_t user, const std::string& conf, const std::vector<std::string>& sets = {}) {
   std::vector<std::string> argv = {clusterd_program(), "start"};
   for (const std::string& set : sets) argv.insert(argv.end(), {"--set", set});
   argv.push_back(conf);
