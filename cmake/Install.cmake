@@ -49,7 +49,17 @@ configure_file(cmake/clusterd-worker.pc.in ${package_build_dir}/clusterd-worker.
 install(FILES ${package_build_dir}/clusterd-worker.pc
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
 
-install(FILES README.md CHANGELOG.md
+# systemd looks there if the prefix is /usr or /usr/local. The units name no folder of the prefix:
+# systemd finds clusterd in its own search path.
+install(FILES packaging/systemd/clusterd@.service packaging/systemd/clusterd@.socket
+  DESTINATION lib/systemd/system COMPONENT program)
+install(FILES packaging/systemd/clusterd.sysusers
+  DESTINATION lib/sysusers.d RENAME clusterd.conf COMPONENT program)
+install(FILES packaging/systemd/app.conf packaging/systemd/hardened-root.conf
+  packaging/systemd/hardened-user.conf
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/clusterd/systemd COMPONENT program)
+
+install(FILES README.md CHANGELOG.md SECURITY.md
   DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT documentation)
 install(DIRECTORY docs
   DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT documentation

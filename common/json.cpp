@@ -1,5 +1,7 @@
 #include "common/json.h"
 
+#include "common/escaped.h"
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -91,8 +93,11 @@ void append_quoted(std::string& out, std::string_view text) {
     const std::size_t length = sequence.whole ? sequence.length : 1;
     if (!sequence.whole) {
       append_utf8(out, kReplacement);
-    } else if (static_cast<unsigned char>(text[0]) < 0x20 || text[0] == '"' || text[0] == '\\') {
+    } else if (text[0] == '"' || text[0] == '\\') {
       append_escaped(out, text[0]);
+    } else if (const std::size_t control = control_length(text); control > 0) {
+      // More than JSON asks for: these lines are printed on terminals.
+      append_escaped(out, text[control - 1]);
     } else {
       out.append(text, 0, length);
     }

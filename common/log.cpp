@@ -1,7 +1,9 @@
 #include "common/log.h"
 
 #include "common/clock.h"
+#include "common/escaped.h"
 #include "common/nonblocking_writer.h"
+#include "common/tail.h"
 
 #include <spdlog/details/null_mutex.h>
 #include <spdlog/sinks/base_sink.h>
@@ -23,6 +25,7 @@ namespace {
 constexpr std::size_t kMostWaiting = 1280 * 1024;
 /// Of that, what the log has to itself.
 constexpr std::size_t kReserve = 256 * 1024;
+constexpr std::size_t kRemembered = 8 * 1024;
 constexpr auto kLastChance = std::chrono::seconds(1);
 constexpr int kNobodyReadsMs = 100;
 
@@ -46,6 +49,9 @@ class Streams {
   }
   void pass(Stream to, std::string_view lines) {
     tell_if_waiting([&] { (to == Stream::out && out_ ? *out_ : error_).pass(lines); });
+  }
+  [[nodiscard]] std::uint64_t dropped() const {
+    return error_.dropped() + (out_ ? out_->dropped() : 0);
   }
   bool flush() {
     const bool out = !out_ || out_->flush();
@@ -83,6 +89,21 @@ std::unique_ptr<Streams>& streams() {
   return instance;
 }
 
+/// The streams come and go with what stdout and stderr are.
+struct Memory {
+  std::uint64_t dropped = 0;  ///< by those that were before
+  std::optional<Tail> tail;
+};
+
+Memory& memory() {
+  static Memory instance;
+  return instance;
+}
+
+void keep(std::string_view lines) {
+  if (memory().tail) memory().tail->add(lines);
+}
+
 class Sink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  public:
   explicit Sink(bool colour) : colour_(colour) {}
@@ -91,6 +112,7 @@ class Sink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> 
   void sink_it_(const spdlog::details::log_msg& message) override {
     spdlog::memory_buf_t line;
     formatter_->format(message, line);
+    keep({line.data(), line.size()});
     if (colour_ && message.color_range_end > message.color_range_start) {
       streams()->write(coloured(message, {line.data(), line.size()}));
     } else {
@@ -156,16 +178,20 @@ void set_level(Level level) {
   if (logger()) logger()->set_level(to_spdlog(level));
 }
 
-void write(Level level, std::string_view text) {
+/// Here, for all: what a line quotes of a child, or of anybody, is one line and moves no cursor.
+void write(Level level, std::string_view words) {
+  const std::string text = escaped(words);
   if (logger()) logger()->log(to_spdlog(level), spdlog::string_view_t(text.data(), text.size()));
 }
 
 void pass(Stream to, std::string_view lines) {
+  if (to == Stream::error) keep(lines);
   if (streams()) streams()->pass(to, lines);
 }
 
 void say(std::string_view line) {
   const std::string whole = std::string(line) + "\n";
+  keep(whole);
   if (streams()) {
     streams()->write(whole);
   } else {
@@ -178,6 +204,26 @@ void on_waiting(std::function<void()> callback) {
 }
 
 bool flush() { return !streams() || streams()->flush(); }
+
+std::uint64_t dropped() { return memory().dropped + (streams() ? streams()->dropped() : 0); }
+
+void reopened() {
+  if (!streams()) return;
+  streams()->flush();
+  memory().dropped += streams()->dropped();
+  auto on_waiting = std::move(streams()->on_waiting);
+  streams() = std::make_unique<Streams>();
+  streams()->on_waiting = std::move(on_waiting);
+}
+
+void remember() { memory().tail.emplace(kRemembered); }
+
+void forget() { memory().tail.reset(); }
+
+std::string last_lines() {
+  const std::string text = memory().tail ? memory().tail->text() : "";
+  return text.empty() ? text : text + "\n";
+}
 
 void finish() {
   if (streams()) streams()->finish();

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <string_view>
 
 /// The process's log: one line an event on stderr, and what other programs print, on stdout and
@@ -37,6 +38,18 @@ void on_waiting(std::function<void()> callback);
 
 /// Sends on what waits. True if nothing is left.
 bool flush();
+
+/// Lines that nobody could be given, since start().
+[[nodiscard]] std::uint64_t dropped();
+
+/// Call it after stdout and stderr have become something else.
+void reopened();
+
+/// Keeps the last lines of the log and of what other programs print on stderr, for who starts us
+/// and does not see them; until forget().
+void remember();
+void forget();
+[[nodiscard]] std::string last_lines();
 
 /// The end of the program: gives what waits a last chance, for as long as somebody reads it, and a
 /// second at most.

@@ -36,6 +36,7 @@ void NonblockingWriter::pass(std::string_view lines) {
 }
 
 void NonblockingWriter::put(std::string_view lines, std::size_t most) {
+  if (lost_unsaid_ > 0 && !waiting()) report_lost();
   const std::size_t written = waiting() ? 0 : try_write(lines);
   if (written == lines.size()) return;
   keep(lines.substr(written), most, written > 0 && lines[written - 1] != '\n');
@@ -74,10 +75,38 @@ bool NonblockingWriter::flush() {
 }
 
 void NonblockingWriter::report_dropped() {
-  const std::string said =
-      "(" + std::to_string(std::exchange(dropped_unsaid_, 0)) + " log lines dropped)\n";
+  const std::uint64_t count = std::exchange(dropped_unsaid_, 0);
+  if (!tell(count, "")) lost_unsaid_ += count;
+}
+
+void NonblockingWriter::report_lost() {
+  const std::uint64_t count = std::exchange(lost_unsaid_, 0);
+  const bool cut = std::exchange(cut_, false);
+  if (tell(count, cut ? "\n" : "")) return;
+  lost_unsaid_ += count;
+  cut_ = cut_ || cut;
+}
+
+/// False if this is lost too: then it is the next line's to tell, with what is lost until then.
+bool NonblockingWriter::tell(std::uint64_t count, const char* begin) {
+  const std::uint64_t lost = lost_unsaid_;
+  const std::uint64_t dropped = dropped_;
+  const std::string said = begin + ("(" + std::to_string(count) + " log lines dropped)\n");
   const std::size_t written = waiting() ? 0 : try_write(said);
-  buffer_.append(said, written);
+  if (lost_unsaid_ == lost) {
+    buffer_.append(said, written);
+    return true;
+  }
+  lost_unsaid_ = lost;
+  dropped_ = dropped;
+  return false;
+}
+
+void NonblockingWriter::lost(std::string_view bytes, bool begun) {
+  const auto count = static_cast<std::uint64_t>(std::count(bytes.begin(), bytes.end(), '\n'));
+  cut_ = cut_ || begun;
+  dropped_ += count;
+  lost_unsaid_ += count;
 }
 
 std::size_t NonblockingWriter::try_write(std::string_view bytes) {
@@ -98,7 +127,8 @@ std::size_t NonblockingWriter::try_write(std::string_view bytes) {
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
       break;
     } else if (errno != EINTR) {
-      return bytes.size();  // EPIPE, EIO, ENOSPC: there is nobody to keep it for
+      lost(bytes.substr(done), done > 0 && bytes[done - 1] != '\n');  // EPIPE, EIO, ENOSPC
+      return bytes.size();  // there is nobody to keep it for
     }
   }
   return done;

@@ -11,7 +11,8 @@ namespace clusterd {
 
 /// Writes whole lines to a descriptor without ever blocking on a slow pipe or terminal: what does
 /// not go out at once waits in a bounded buffer, and what does not fit there is dropped in whole
-/// lines, counted, and reported in the stream when there is room again.
+/// lines, counted, and reported in the stream when there is room again. So is what an error
+/// swallows, such as a full disk or a reader that is gone.
 class NonblockingWriter {
  public:
   /// Writes where `fd` writes. The flag O_NONBLOCK belongs to the open file, which is shared with
@@ -41,8 +42,11 @@ class NonblockingWriter {
   void put(std::string_view lines, std::size_t most);
   void keep(std::string_view lines, std::size_t most, bool begun);
   void report_dropped();
-  /// Bytes written, possibly 0; a reader that is gone swallows everything.
+  /// Bytes written, possibly 0; where that cannot be for now, lost() gets the rest.
   std::size_t try_write(std::string_view bytes);
+  void lost(std::string_view bytes, bool begun);
+  void report_lost();
+  [[nodiscard]] bool tell(std::uint64_t count, const char* begin);
 
   UniqueFd own_;
   int fd_;
@@ -54,6 +58,8 @@ class NonblockingWriter {
   std::size_t sent_ = 0;  ///< of the buffer
   std::uint64_t dropped_ = 0;
   std::uint64_t dropped_unsaid_ = 0;
+  std::uint64_t lost_unsaid_ = 0;  ///< to a full disk, say: told by the next line that goes out
+  bool cut_ = false;               ///< the last that was written is no whole line
 };
 
 }  // namespace clusterd

@@ -71,6 +71,16 @@ std::string end(JsonWriter& json) {
   return json.take() + "\n";
 }
 
+Result<FromMaster> for_agent(std::string_view act, const CheckedJson& json) {
+  const auto fds = json.integer("fds");
+  if (!fds) return lacks(act, "fds");
+  if (act == "serve-http") return FromMaster{ServeHttp{*fds}};
+  const auto ack = json.integer("ack");
+  if (!ack) return lacks(act, "ack");
+  return FromMaster{Reported{*ack, *fds, json.boolean("ready").value_or(false),
+                             json.string("reason").value_or("")}};
+}
+
 }  // namespace
 
 Result<FromChild> decode_from_child(std::string_view line) {
@@ -100,6 +110,11 @@ Result<FromChild> decode_from_child(std::string_view line) {
     return FromChild{Refuse{static_cast<std::uint32_t>(*sequence)}};
   }
   if (act == "suicide") return FromChild{suicide(json)};
+  if (act == "report") {
+    const auto seq = json.integer("seq");
+    if (!seq) return lacks(act, "seq");
+    return FromChild{Report{*seq, json.boolean("metrics").value_or(false)}};
+  }
   return FromChild{Unknown{}};
 }
 
@@ -138,6 +153,7 @@ Result<FromMaster> decode_from_master(std::string_view line) {
     return FromMaster{Undelivered{json.string("action").value_or(""), *count}};
   }
   if (act == "ping") return FromMaster{Ping{}};
+  if (act == "serve-http" || act == "reported") return for_agent(act, json);
   return FromMaster{Unknown{}};
 }
 
@@ -168,6 +184,12 @@ std::string encode(const Refuse& message) {
 std::string encode(const Suicide& message) {
   JsonWriter json = begin("suicide");
   json.member("reason", cut(message.reason, kLongestReason));
+  return end(json);
+}
+
+std::string encode(const Report& message) {
+  JsonWriter json = begin("report");
+  json.member("seq", message.seq).member("metrics", message.metrics);
   return end(json);
 }
 
@@ -210,6 +232,21 @@ std::string encode(const Undelivered& message) {
 
 std::string encode(const Ping&) {
   JsonWriter json = begin("ping");
+  return end(json);
+}
+
+std::string encode(const ServeHttp& message) {
+  JsonWriter json = begin("serve-http");
+  json.member("fds", message.fds);
+  return end(json);
+}
+
+std::string encode(const Reported& message) {
+  JsonWriter json = begin("reported");
+  json.member("ack", message.ack)
+      .member("fds", message.fds)
+      .member("ready", message.ready)
+      .member("reason", message.reason);
   return end(json);
 }
 

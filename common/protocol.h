@@ -53,7 +53,13 @@ struct Suicide {
   std::string reason;  ///< at most kLongestReason bytes; may be empty
   friend bool operator==(const Suicide&, const Suicide&) = default;
 };
-using FromChild = std::variant<Unknown, Hello, Listen, Ready, Refuse, Suicide, Envelope>;
+/// From the agent: "how is the cluster?" One at a time: the next when this is answered.
+struct Report {
+  std::int64_t seq = 0;  ///< comes back as `ack`
+  bool metrics = false;  ///< the counters are wanted too, which are more work
+  friend bool operator==(const Report&, const Report&) = default;
+};
+using FromChild = std::variant<Unknown, Hello, Listen, Ready, Refuse, Suicide, Report, Envelope>;
 
 // From the master.
 
@@ -97,8 +103,21 @@ struct Undelivered {
 struct Ping {
   friend bool operator==(const Ping&, const Ping&) = default;
 };
-using FromMaster =
-    std::variant<Unknown, Welcome, Listening, Revoked, Happened, Undelivered, Ping, Envelope>;
+/// To the agent: answer HTTP on this listening socket from now on, and on no other.
+struct ServeHttp {
+  std::int64_t fds = 0;  ///< 1, or 0: on none
+  friend bool operator==(const ServeHttp&, const ServeHttp&) = default;
+};
+/// Answers report. The counters come as a sealed file in memory, in the text format of Prometheus.
+struct Reported {
+  std::int64_t ack = 0;
+  std::int64_t fds = 0;  ///< 1 if counters were wanted and could be had
+  bool ready = false;
+  std::string reason;  ///< of `ready`, in words
+  friend bool operator==(const Reported&, const Reported&) = default;
+};
+using FromMaster = std::variant<Unknown, Welcome, Listening, Revoked, Happened, Undelivered, Ping,
+                                ServeHttp, Reported, Envelope>;
 
 [[nodiscard]] Result<FromChild> decode_from_child(std::string_view line);
 [[nodiscard]] Result<FromMaster> decode_from_master(std::string_view line);
@@ -109,11 +128,14 @@ using FromMaster =
 [[nodiscard]] std::string encode(const Ready& message);
 [[nodiscard]] std::string encode(const Refuse& message);
 [[nodiscard]] std::string encode(const Suicide& message);
+[[nodiscard]] std::string encode(const Report& message);
 [[nodiscard]] std::string encode(const Welcome& message);
 [[nodiscard]] std::string encode(const Listening& message);
 [[nodiscard]] std::string encode(const Revoked& message);
 [[nodiscard]] std::string encode(const Happened& message);
 [[nodiscard]] std::string encode(const Undelivered& message);
 [[nodiscard]] std::string encode(const Ping& message);
+[[nodiscard]] std::string encode(const ServeHttp& message);
+[[nodiscard]] std::string encode(const Reported& message);
 
 }  // namespace clusterd::protocol

@@ -50,6 +50,34 @@ std::string octal(unsigned mode) {
   return digits;
 }
 
+/// Of resource limits.
+std::string limit(const std::optional<std::uint64_t>& value) {
+  if (value == kUnlimited) return "unlimited";
+  return value ? std::to_string(*value) : "";
+}
+std::string bytes_limit(const std::optional<std::uint64_t>& value) {
+  return value && *value != kUnlimited ? bytes_text(*value) : limit(value);
+}
+
+std::string text(const Affinity& affinity) {
+  if (affinity.kind == Affinity::Kind::none) return "none";
+  if (affinity.kind == Affinity::Kind::slot) return "slot";
+  std::string all;
+  for (const unsigned cpu : affinity.cpus) all += (all.empty() ? "" : ", ") + std::to_string(cpu);
+  return "[" + all + "]";
+}
+
+std::string user(const Settings& settings) { return settings.user ? settings.user->user : ""; }
+/// With the supplementary ones: the database may have changed, and the file not.
+std::string groups(const Settings& settings) {
+  if (!settings.user) return "";
+  std::string all = std::to_string(settings.user->gid);
+  for (const gid_t group : settings.user->groups) {
+    if (group != settings.user->gid) all += ", " + std::to_string(group);
+  }
+  return all;
+}
+
 std::string text(const std::vector<std::string>& words) {
   std::string all;
   for (const std::string& each : words) all += (all.empty() ? "" : ", ") + as_toml(each);
@@ -64,6 +92,7 @@ std::string command(const Worker& worker) {
 
 std::string address(const Listen& listen) {
   if (listen.kind == Listen::Kind::unix_socket) return "unix:" + escaped(listen.path);
+  if (listen.kind == Listen::Kind::passed) return "systemd:" + escaped(listen.path);
   return (listen.kind == Listen::Kind::udp ? "udp://" : "") + listen.address.text();
 }
 
@@ -90,7 +119,12 @@ struct Row {
 
 constexpr Row<Settings> kFixed[] = {
     {"name", &shown<Settings, &Settings::name>},
+    {"pidfile", &shown<Settings, &Settings::pidfile>},
     {"control.socket", &shown<Settings, &Settings::control, &Control::socket>},
+    {"control.mode", [](const Settings& s) { return octal(s.control.mode); }},
+    {"control.group",
+     [](const Settings& s) { return s.control.group ? escaped(s.control.group->name) : ""; }},
+    {"log.file", &shown<Settings, &Settings::log, &Log::file>},
 };
 
 constexpr Row<Listen> kListen[] = {
@@ -117,6 +151,9 @@ constexpr auto kOfReload = &shown<Settings, &Settings::reload, Member>;
 
 constexpr Row<Settings> kRows[] = {
     {"workers", &shown<Settings, &Settings::workers>},
+    {"stop_delay", &shown<Settings, &Settings::stop_delay>},
+    {"user", &user},
+    {"group", &groups},
     {"worker.command", [](const Settings& s) { return command(s.worker); }},
     {"worker.protocol", kOfWorker<&Worker::protocol>},
     {"worker.ready_timeout", kOfWorker<&Worker::ready_timeout>},
@@ -130,8 +167,12 @@ constexpr Row<Settings> kRows[] = {
     {"worker.umask",
      [](const Settings& s) { return s.worker.umask ? octal(*s.worker.umask) : ""; }},
     {"worker.nofile", kOfWorker<&Worker::nofile>},
+    {"worker.nproc", [](const Settings& s) { return limit(s.worker.nproc); }},
+    {"worker.memlock", [](const Settings& s) { return bytes_limit(s.worker.memlock); }},
+    {"worker.core", [](const Settings& s) { return bytes_limit(s.worker.core); }},
     {"worker.nice", kOfWorker<&Worker::nice>},
     {"worker.sched", kOfWorker<&Worker::sched>},
+    {"worker.affinity", kOfWorker<&Worker::affinity>},
     {"worker.recycle.requests", kOfRecycle<&Recycle::requests>},
     {"worker.recycle.lifetime", kOfRecycle<&Recycle::lifetime>},
     {"worker.recycle.memory",
@@ -148,6 +189,7 @@ constexpr Row<Settings> kRows[] = {
     {"reload.max_unavailable", kOfReload<&Reload::max_unavailable>},
     {"reload.max_generations", kOfReload<&Reload::max_generations>},
     {"reload.settle", kOfReload<&Reload::settle>},
+    {"http.address", [](const Settings& s) { return s.http.at ? address(*s.http.at) : ""; }},
     {"log.level", &shown<Settings, &Settings::log, &Log::level>},
     {"log.capture", &shown<Settings, &Settings::log, &Log::capture>},
 };

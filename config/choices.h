@@ -17,6 +17,8 @@ inline constexpr std::pair<std::string_view, Protocol> kProtocols[] = {
     {"auto", Protocol::native}, {"native", Protocol::native}};
 inline constexpr std::pair<std::string_view, Sched> kScheds[] = {{"other", Sched::other},
                                                                  {"batch", Sched::batch}};
+inline constexpr std::pair<std::string_view, Affinity::Kind> kAffinities[] = {
+    {"none", Affinity::Kind::none}, {"slot", Affinity::Kind::slot}};
 inline constexpr std::pair<std::string_view, OnGiveup> kOnGiveups[] = {
     {"degrade", OnGiveup::degrade}, {"exit", OnGiveup::exit}};
 inline constexpr std::pair<std::string_view, LogLevel> kLevels[] = {
@@ -24,7 +26,6 @@ inline constexpr std::pair<std::string_view, LogLevel> kLevels[] = {
     {"warn", LogLevel::warn},   {"error", LogLevel::error}, {"off", LogLevel::off}};
 
 // What is planned: it gets a mistake that says so, not one that says it is unknown.
-inline constexpr std::string_view kLaterForms[] = {"systemd:"};
 inline constexpr std::string_view kLaterProtocols[] = {"node", "node-fork", "listen-fds", "none"};
 
 }  // namespace clusterd::config

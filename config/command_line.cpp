@@ -80,7 +80,9 @@ class CommandLine {
   Target target_;
   InitCommand new_file_;
   std::string number_;
+  bool daemon_ = false;
   bool json_ = false;
+  bool names_ = false;
   bool follow_ = false;
   bool dry_run_ = false;
   bool now_ = false;
@@ -112,6 +114,7 @@ CommandLine::CommandLine() {
     add_target(command);
   }
   status_->add_flag("--json", json_, "Print JSON");
+  keys_->add_flag("--names", names_, "Only what --set takes");
   events_->add_flag("-f,--follow", follow_, "Go on with what happens from now on");
   reload_->add_flag("--dry-run", dry_run_, "Only say what would change");
   stop_->add_flag("--now", now_, "Kill the workers instead of draining them");
@@ -121,6 +124,7 @@ CommandLine::CommandLine() {
 }
 
 void CommandLine::add_start_options() {
+  start_->add_flag("-d,--daemon", daemon_, "Leave it in the background when all are ready");
   for (CLI::App* with_file : {start_, check_}) {
     with_file->add_option("FILE", target_.file, "The configuration file")
         ->type_name("")
@@ -136,7 +140,7 @@ void CommandLine::add_start_options() {
 }
 
 void CommandLine::add_commands() {
-  start_ = add_command("start", "Start a cluster in the foreground");
+  start_ = add_command("start", "Start a cluster");
   check_ = add_command("check", "Say what is wrong in a configuration file");
   init_ = add_command("init", "Write a configuration file to start from");
   status_ = add_command("status", "Show the state of a running cluster");
@@ -239,10 +243,12 @@ std::string CommandLine::mistake_in_number(const CLI::App& command) const {
 }
 
 Command CommandLine::command(const CLI::App* given) const {
-  if (given == start_) return StartCommand{target_.file, given->get_option("--set")->results()};
+  if (given == start_) {
+    return StartCommand{target_.file, given->get_option("--set")->results(), daemon_};
+  }
   if (given == check_) return CheckCommand{target_.file, given->get_option("--set")->results()};
   if (given == init_) return new_file_;
-  if (given == keys_) return KeysCommand{};
+  if (given == keys_) return KeysCommand{names_};
   if (given == status_) return StatusCommand{target_, json_};
   if (given == events_) return EventsCommand{target_, follow_};
   if (given == reload_) return ReloadCommand{target_, dry_run_, !no_wait_};

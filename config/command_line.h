@@ -6,10 +6,11 @@
 
 namespace clusterd::config {
 
-/// clusterd start [--set KEY=VALUE]... app.conf
+/// clusterd start [--daemon] [--set KEY=VALUE]... app.conf
 struct StartCommand {
   std::string file;
   std::vector<std::string> sets = {};  ///< "KEY=VALUE", for config::load()
+  bool daemon = false;                 ///< in the background; returns when all are ready
 };
 
 /// clusterd check [--set KEY=VALUE]... app.conf
@@ -24,8 +25,11 @@ struct InitCommand {
   std::string worker;  ///< in words, as a shell reads them; empty: an example
 };
 
-/// clusterd keys: prints docs/KEYS.md. It is for who changes the code, and in no help.
-struct KeysCommand {};
+/// clusterd keys [--names]: prints docs/KEYS.md, or the names that --set takes. It is for who
+/// changes the code and for the completions of shells, and in no help.
+struct KeysCommand {
+  bool names = false;
+};
 
 /// Where a running master is: its app.conf, or its control socket.
 struct Target {

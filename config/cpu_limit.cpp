@@ -144,15 +144,18 @@ std::string described(const CpuQuota& quota) {
   return text + (text == "1" ? " CPU" : " CPUs");
 }
 
-/// How many CPUs this process may run on, or 0.
-std::uint32_t read_affinity() {
+}  // namespace
+
+std::vector<unsigned> allowed_cpus() {
   // The kernel refuses a mask smaller than its own: 8 sets of 1,024 are as many as it can have.
   std::array<cpu_set_t, 8> masks{};
-  if (::sched_getaffinity(0, sizeof masks, masks.data()) != 0) return 0;
-  return static_cast<std::uint32_t>(CPU_COUNT_S(sizeof masks, masks.data()));
+  std::vector<unsigned> cpus;
+  if (::sched_getaffinity(0, sizeof masks, masks.data()) != 0) return cpus;
+  for (unsigned cpu = 0; cpu < masks.size() * CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET_S(cpu, sizeof masks, masks.data())) cpus.push_back(cpu);
+  }
+  return cpus;
 }
-
-}  // namespace
 
 std::optional<CpuQuota> parse_cpu_max(std::string_view text) {
   const std::string_view quota = cut(text, ' ');
@@ -211,7 +214,7 @@ UsableCpus usable_cpus() {
     const Result<std::string> text = read_file(path, kMostBytes);
     return text.has_value() ? std::optional(*text) : std::nullopt;
   };
-  return usable_cpus(find_cpu_quota(read), read_affinity());
+  return usable_cpus(find_cpu_quota(read), static_cast<std::uint32_t>(allowed_cpus().size()));
 }
 
 }  // namespace clusterd::config

@@ -50,6 +50,9 @@ using ReadText = std::function<std::optional<std::string>(const std::string& pat
 /// The smallest of the limits that hold for this process, or nothing if there is none.
 [[nodiscard]] std::optional<CpuQuota> find_cpu_quota(const ReadText& read);
 
+/// The CPUs on which this process may run, in order; empty if that is not known.
+[[nodiscard]] std::vector<unsigned> allowed_cpus();
+
 /// What workers = "auto" gives, and why: "cgroup quota of 1.5 CPUs, 8 CPUs in the affinity mask".
 struct UsableCpus {
   std::uint32_t count = 1;

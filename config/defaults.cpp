@@ -1,6 +1,7 @@
 #include "config/defaults.h"
 
 #include "common/unique_fd.h"
+#include "config/accounts.h"
 #include "config/cpu_limit.h"
 #include "config/words.h"
 
@@ -29,7 +30,12 @@ std::string environment(const char* name) {
 
 std::string find_control_root() {
   const uid_t user = ::geteuid();
-  if (user == 0) return "/run/clusterd";
+  constexpr std::string_view kSystem = "/run/clusterd";
+  if (user == 0) return std::string(kSystem);
+  // A service of systemd's with User= and RuntimeDirectory=clusterd/NAME: where root looks for it.
+  if (environment("RUNTIME_DIRECTORY").starts_with(std::string(kSystem) + "/")) {
+    return std::string(kSystem);
+  }
   const std::string runtime = environment("XDG_RUNTIME_DIR");
   // The base directory specification says that a relative one is to be ignored.
   if (runtime.starts_with('/')) return runtime + "/clusterd";
@@ -85,6 +91,11 @@ Surroundings find_surroundings(const std::string& real_file) {
   found.why_not_executable = &why_not_executable;
   found.why_not_folder = &why_not_folder;
   found.read_file = &read_file;
+  found.find_user = &find_user;
+  found.find_group = &find_group;
+  found.user_names = &user_names;
+  found.group_names = &group_names;
+  found.allowed_cpus = allowed_cpus();
   return found;
 }
 

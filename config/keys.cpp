@@ -16,7 +16,8 @@ constexpr Table kTables[] = {
     {"worker", "[worker]"},   {"worker.recycle", "worker.recycle"},
     {"restart", "[restart]"}, {"restart.backoff", "restart.backoff"},
     {"reload", "[reload]"},   {"control", "[control]"},
-    {"log", "[log]"},         {"hooks", "[hooks]"},
+    {"http", "[http]"},       {"log", "[log]"},
+    {"hooks", "[hooks]"},
 };
 
 constexpr Key kKeys[] = {
@@ -24,6 +25,14 @@ constexpr Key kKeys[] = {
      "the file's name without its ending", "the cluster's name", R"("shop")"},
     {"", "workers", Form::other, R"("auto" or an integer from 1 to 1024)", R"("auto")",
      "worker processes; auto = as many as there are CPUs for them"},
+    {"", "pidfile", Form::text, "path", "none", "a file with the master's pid, locked by it",
+     R"("/run/shop.pid")"},
+    {"", "stop_delay", Form::text, R"(duration, "0" = none)", R"("0s")",
+     "a stop serves on for so long first, and says it is not ready"},
+    {"", "user", Form::text, "user name or number", "the user that runs clusterd",
+     "whom workers and the agent run as", R"("www-data")"},
+    {"", "group", Form::text, "group name or number", "the user's own", "their group; needs user",
+     R"("www-data")"},
     {"", "listen", Form::other, "[[listen]] tables", "required", "where clients connect",
      R"([{ address = "127.0.0.1:8080" }])"},
     {"", "worker", Form::other, "table", "required", "the program that serves them",
@@ -31,14 +40,15 @@ constexpr Key kKeys[] = {
     {"", "restart", Form::other, "table", "{}", "how dead workers are replaced"},
     {"", "reload", Form::other, "table", "{}", "how one generation of workers follows another"},
     {"", "control", Form::other, "table", "{}", "how clusterd's commands find the master"},
+    {"", "http", Form::other, "table", "{}", "health and metrics over HTTP"},
     {"", "log", Form::other, "table", "{}", "what the master writes to stderr"},
     {"", "hooks", Form::other, "table", "{}", "programs that are run when something happens"},
 
     {"listen", "name", Form::text, "1 to 64 of A-Z a-z 0-9 . _ - : [ ]", "the address",
      "what the listener is called", R"("http")"},
     {"listen", "address", Form::text,
-     R"("HOST:PORT", "[IPV6]:PORT", "udp://HOST:PORT" or "unix:PATH")", "required",
-     "where it listens, in numbers; port 0 = the kernel picks one", R"("127.0.0.1:8080")"},
+     R"("HOST:PORT", "[IPV6]:PORT", "udp://HOST:PORT", "unix:PATH" or "systemd:NAME")", "required",
+     "where it listens, in numbers; port 0 = any; systemd: = passed", R"("127.0.0.1:8080")"},
     {"listen", "policy", Form::text,
      R"("round-robin", "accept-race", "least-connections" or "sticky")", R"("round-robin")",
      "who gets a connection; udp:// has accept-race alone"},
@@ -90,10 +100,18 @@ constexpr Key kKeys[] = {
      "the permissions that new files of workers do not get", R"("0027")"},
     {"worker", "nofile", Form::other, "integer from 64 to 1000000000", "clusterd's own",
      "descriptors that a worker may have open (RLIMIT_NOFILE)", "65536"},
+    {"worker", "nproc", Form::other, R"(integer from 1 to 1000000000, or "unlimited")",
+     "clusterd's own", "processes and threads that the user may have (RLIMIT_NPROC)", "512"},
+    {"worker", "memlock", Form::other, R"(bytes, a string such as "64MiB", or "unlimited")",
+     "clusterd's own", "memory that a worker may lock (RLIMIT_MEMLOCK)", R"("64MiB")"},
+    {"worker", "core", Form::other, R"(bytes, a string such as "1GiB", or "unlimited")",
+     "clusterd's own", "the largest core file; 0 = none (RLIMIT_CORE)", R"("0")"},
     {"worker", "nice", Form::other, "integer from -20 to 19", "clusterd's own",
      "the workers' priority; less than clusterd's needs privilege", "5"},
     {"worker", "sched", Form::text, R"("other" or "batch")", R"("other")",
      "the kernel's scheduling policy for workers"},
+    {"worker", "affinity", Form::other, R"("none", "slot", or an array of CPU numbers)",
+     R"("none")", "slot = one CPU for each slot; an array = one of these, in turn"},
 
     {"worker.recycle", "requests", Form::other, "integer from 0 to 1000000000000", "0",
      "after so many requests; 0 = off"},
@@ -129,9 +147,18 @@ constexpr Key kKeys[] = {
 
     {"control", "socket", Form::text, "path", "NAME/ctl.sock in clusterd's run folder",
      "where clusterd's commands reach the master", R"("ctl.sock")"},
+    {"control", "mode", Form::text, "octal string", R"("0600", and with a group "0660")",
+     "the permissions of the socket's file", R"("0600")"},
+    {"control", "group", Form::text, "group name or number", "none",
+     "its members may command the master too", R"("adm")"},
+
+    {"http", "address", Form::text, R"("HOST:PORT", "[IPV6]:PORT" or "unix:PATH")", "not served",
+     "where the agent answers /healthz, /readyz and /metrics", R"("127.0.0.1:9180")"},
 
     {"log", "level", Form::text, R"("trace", "debug", "info", "warn", "error" or "off")",
      R"("info")", "the least important lines that are written"},
+    {"log", "file", Form::text, "path", "stdout and stderr",
+     "where it is written instead; USR1 opens it anew", R"("/var/log/shop.log")"},
     {"log", "capture", Form::other, "true or false", "true",
      "workers write their output through the master"},
 
@@ -202,6 +229,16 @@ std::string path_of(std::string_view table, std::string_view key) {
   std::string path(table);
   if (!path.empty()) path += '.';
   return path.append(key);
+}
+
+std::string keys_for_set() {
+  std::string names;
+  for (const Key& key : keys()) {
+    const bool is_table = key.table != "listen" && find_table(path_of(key.table, key.name));
+    if (key.table == "listen" || is_table) continue;
+    names += path_of(key.table, key.name) + "\n";
+  }
+  return names;
 }
 
 std::string unknown_key(std::string_view table, std::string_view name) {

@@ -52,4 +52,7 @@ struct Key {
 /// docs/KEYS.md.
 [[nodiscard]] std::string keys_markdown();
 
+/// What --set can be completed to, a line each: not what stands in a table that the user names.
+[[nodiscard]] std::string keys_for_set();
+
 }  // namespace clusterd::config

@@ -39,8 +39,18 @@ constexpr std::string_view kEnd = R"(
   ones go on serving.
 - `hooks`: an event's program is found as `worker.command` is, runs without a shell, and reads the
   event as a line of JSON on its stdin. `[]` means none.
+- `http.address`: the master listens there, and the agent answers. Whoever can connect is answered:
+  keep it on 127.0.0.1 or a private network. The file of a `unix:` address has mode 0660.
 - A reload cannot change `name` and `control.socket`. `clusterd reload --dry-run app.conf` says what
   it would change.
+- `user`, `group`: looked up once, when the file is read, with the groups that the user is in. A
+  number without a name needs `group`. Only a master that was started as root, or with
+  CAP_SETUID and CAP_SETGID, can run workers as somebody else; hooks run as the master.
+- `nofile`, `nproc`, `memlock` and `core` set the soft and the hard limit. More than clusterd's
+  own hard limit takes root.
+- `affinity`: with `"slot"`, slot 0 runs on the first CPU on which clusterd may run, slot 1 on
+  the second, and so on in turn.
+- `control.group`: its members may send every command, `stop` and `reload` as well.
 - `control.socket`: the run folder is `/run/clusterd` for root, else `$XDG_RUNTIME_DIR/clusterd`,
   or `/tmp/clusterd-UID` where that is not set.
 

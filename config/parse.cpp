@@ -3,6 +3,8 @@
 #include "config/choices.h"
 #include "config/defaults.h"
 #include "config/overrides.h"
+#include "config/parse_http.h"
+#include "config/parse_identity.h"
 #include "config/parse_listen.h"
 #include "config/parse_program.h"
 #include "config/parse_restart.h"
@@ -72,11 +74,15 @@ void Parser::read_top(const toml::table& table) {
   top.check_keys();
   read_name(top);
   read_workers(top);
+  if (const auto path = top.path("pidfile", settings_.directory)) settings_.pidfile = *path;
+  top.duration("stop_delay", TomlReader::Zero::allowed, settings_.stop_delay);
+  settings_.user = read_user(top, surroundings_);
   settings_.listen = read_listeners(top, settings_.directory, mistakes_);
   settings_.worker = read_worker(top, settings_.directory, surroundings_, mistakes_);
   settings_.restart = read_restart(top, mistakes_);
   settings_.reload = read_reload(top, mistakes_);
   read_control(top);
+  settings_.http = read_http(top, settings_, mistakes_);
   read_log(top);
   settings_.hooks = read_hooks(top, settings_.directory, surroundings_, mistakes_);
 }
@@ -117,6 +123,9 @@ void Parser::read_control(TomlReader& top) {
       socket = *path;
       place = reader.place("socket");
     }
+    settings_.control.group = read_group(reader, "group", surroundings_);
+    const unsigned usual = settings_.control.group ? 0660 : 0600;
+    settings_.control.mode = reader.octal("mode").value_or(usual);
   }
   const std::string why = why_not_socket(socket);
   if (!why.empty()) top.blame(place, "control.socket: " + why);
@@ -128,6 +137,7 @@ void Parser::read_log(TomlReader& top) {
   TomlReader reader(*table, "log", mistakes_);
   reader.check_keys();
   reader.choice<LogLevel>("level", "log level", kLevels, settings_.log.level);
+  if (const auto path = reader.path("file", settings_.directory)) settings_.log.file = *path;
   reader.boolean("capture", settings_.log.capture);
 }
 

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace clusterd::config {
 
@@ -25,6 +26,16 @@ struct Surroundings {
   std::string (*why_not_folder)(const std::string& path) = [](const std::string&) {
     return std::string();
   };
+  /// Who a name or a number is; by default nobody is known. The names are for "did you mean".
+  Result<Identity> (*find_user)(const std::string& name) = [](const std::string& name) {
+    return Result<Identity>(make_error("there is no user \"" + name + "\""));
+  };
+  Result<Group> (*find_group)(const std::string& name) = [](const std::string& name) {
+    return Result<Group>(make_error("there is no group \"" + name + "\""));
+  };
+  std::vector<std::string> (*user_names)() = nullptr;
+  std::vector<std::string> (*group_names)() = nullptr;
+  std::vector<unsigned> allowed_cpus;  ///< on which this process may run; empty: not known
   /// The whole of a file that has at most `limit` bytes. By default there are no files.
   Result<std::string> (*read_file)(const std::string& path,
                                    std::size_t limit) = [](const std::string&, std::size_t) {

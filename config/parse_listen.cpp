@@ -15,8 +15,9 @@ using Kind = Listen::Kind;
 constexpr std::size_t kMostAddressBytes = 64;
 constexpr std::string_view kUnix = "unix:";
 constexpr std::string_view kUdp = "udp://";
+constexpr std::string_view kPassed = "systemd:";
 constexpr std::string_view kWanted =
-    R"("127.0.0.1:8080", "[::1]:8080", "udp://127.0.0.1:5353" or "unix:/path")";
+    R"("127.0.0.1:8080", "[::1]:8080", "udp://127.0.0.1:5353", "unix:/path" or "systemd:NAME")";
 
 /// A key that only some addresses have.
 struct Only {
@@ -27,11 +28,16 @@ struct Only {
 
 bool is_tcp(const Listen& listen) { return listen.kind == Kind::tcp; }
 bool is_unix(const Listen& listen) { return listen.kind == Kind::unix_socket; }
+bool is_passed(const Listen& listen) { return listen.kind == Kind::passed; }
+/// Perhaps, of a passed one.
 bool is_stream(const Listen& listen) { return listen.kind != Kind::udp; }
-bool is_v6(const Listen& listen) { return !is_unix(listen) && listen.address.is_v6(); }
+bool is_ours_and_stream(const Listen& listen) { return is_tcp(listen) || is_unix(listen); }
+bool is_v6(const Listen& listen) {
+  return !is_unix(listen) && !is_passed(listen) && listen.address.is_v6();
+}
 
 constexpr Only kOnly[] = {
-    {"backlog", &is_stream, "a TCP or unix: address"},
+    {"backlog", &is_ours_and_stream, "a TCP or unix: address"},
     {"queue_timeout", &is_stream, "a TCP or unix: address"},
     {"nodelay", &is_tcp, "a TCP address"},
     {"defer_accept", &is_tcp, "a TCP address"},
@@ -44,6 +50,7 @@ constexpr Only kOnly[] = {
 /// What two listeners cannot both have; empty if there is no harm in it.
 std::string identity(const Listen& listen) {
   if (is_unix(listen)) return listen.path.empty() ? "" : std::string(kUnix) + listen.path;
+  if (is_passed(listen)) return std::string(kPassed) + listen.path;
   // Of port 0 the kernel picks another each time.
   if (listen.address.family() == AF_UNSPEC || listen.address.port() == 0) return "";
   return (is_tcp(listen) ? "" : std::string(kUdp)) + listen.address.text();
@@ -59,6 +66,7 @@ class ListenReader {
  private:
   [[nodiscard]] bool read_address(TomlReader& reader, Listen& listen);
   [[nodiscard]] bool read_path(TomlReader& reader, const std::string& text, Listen& listen);
+  [[nodiscard]] bool read_passed(TomlReader& reader, const std::string& text, Listen& listen);
   void read_name(TomlReader& reader, Listen& listen);
   void read_policy(TomlReader& reader, Listen& listen);
   void read_account(TomlReader& reader, std::string_view key, std::string& account);
@@ -88,7 +96,9 @@ Listen ListenReader::read(const toml::table& table) {
   read_account(reader, "group", listen.group);
   for (const auto& [key, fits, what] : kOnly) {
     if (!kind_is_known || reader.find(key) == nullptr || fits(listen)) continue;
-    reader.blame(key, "is only for " + std::string(what));
+    reader.blame(key,
+                 "is only for " + std::string(what) +
+                     (is_passed(listen) ? "; of a passed socket the socket unit says it" : ""));
   }
   check_unique(reader, listen);
   return listen;
@@ -101,14 +111,8 @@ bool ListenReader::read_address(TomlReader& reader, Listen& listen) {
   }
   const std::optional<std::string> text = reader.string("address", kWanted);
   if (!text) return false;
-  for (const std::string_view form : kLaterForms) {
-    if (!text->starts_with(form)) continue;
-    reader.blame("address", in_quotes(*text) + ": a " + in_quotes(form) +
-                                " address is not available in this version; expected " +
-                                std::string(kWanted));
-    return false;
-  }
   if (text->starts_with(kUnix)) return read_path(reader, *text, listen);
+  if (text->starts_with(kPassed)) return read_passed(reader, *text, listen);
 
   const bool udp = text->starts_with(kUdp);
   if (text->size() > kMostAddressBytes) {
@@ -140,6 +144,19 @@ bool ListenReader::read_path(TomlReader& reader, const std::string& text, Listen
   }
   if (!why.empty()) reader.blame("address", why);
   listen.kind = Kind::unix_socket;
+  listen.name = text;
+  return true;
+}
+
+bool ListenReader::read_passed(TomlReader& reader, const std::string& text, Listen& listen) {
+  listen.path = text.substr(kPassed.size());
+  // What FileDescriptorName= may be, of letters; without it, it is the socket unit's name.
+  if (!is_name(listen.path, "._-@\\")) {
+    reader.wrong("address", "\"systemd:\" and 1 to 64 of A-Z a-z 0-9 . _ - @ \\",
+                 *reader.find("address"));
+    return false;
+  }
+  listen.kind = Kind::passed;
   listen.name = text;
   return true;
 }

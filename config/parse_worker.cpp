@@ -5,6 +5,7 @@
 #include "config/env_file.h"
 #include "config/parse_program.h"
 
+#include <algorithm>
 #include <cstddef>
 
 namespace clusterd::config {
@@ -30,6 +31,10 @@ class WorkerReader {
   void read_recycle();
   void read_folder();
   void read_limits();
+  [[nodiscard]] std::optional<std::uint64_t> read_bytes_limit(std::string_view key);
+  [[nodiscard]] bool is_unlimited(std::string_view key) const;
+  void read_affinity();
+  [[nodiscard]] std::optional<unsigned> read_cpu(const toml::node& node);
 
   TomlReader reader_;
   const std::string& directory_;
@@ -144,6 +149,63 @@ void WorkerReader::read_limits() {
     worker_.nofile = static_cast<std::uint64_t>(*nofile);
   }
   if (const auto nice = reader_.integer("nice", {-20, 19})) worker_.nice = static_cast<int>(*nice);
+  if (is_unlimited("nproc")) {
+    worker_.nproc = kUnlimited;
+  } else if (const auto nproc =
+                 reader_.integer("nproc", {1, 1'000'000'000}, R"("unlimited" or )")) {
+    worker_.nproc = static_cast<std::uint64_t>(*nproc);
+  }
+  worker_.memlock = read_bytes_limit("memlock");
+  worker_.core = read_bytes_limit("core");
+  read_affinity();
+}
+
+bool WorkerReader::is_unlimited(std::string_view key) const {
+  const toml::node* node = reader_.find(key);
+  return node != nullptr && node->value<std::string_view>() == "unlimited";
+}
+
+std::optional<std::uint64_t> WorkerReader::read_bytes_limit(std::string_view key) {
+  if (reader_.find(key) == nullptr) return std::nullopt;
+  if (is_unlimited(key)) return kUnlimited;
+  std::uint64_t bytes = 0;
+  reader_.bytes(key, 0, bytes);
+  return bytes;
+}
+
+void WorkerReader::read_affinity() {
+  Affinity& affinity = worker_.affinity;
+  const toml::node* node = reader_.find("affinity");
+  if (node == nullptr) return;
+  const toml::array* array = node->as_array();
+  if (array == nullptr) {
+    reader_.choice<Affinity::Kind>("affinity", "affinity", kAffinities, affinity.kind);
+    if (affinity.kind == Affinity::Kind::slot) affinity.cpus = surroundings_.allowed_cpus;
+    if (affinity.kind == Affinity::Kind::slot && affinity.cpus.empty()) {
+      reader_.blame("affinity", "it is not known on which CPUs clusterd may run");
+    }
+    return;
+  }
+  affinity.kind = Affinity::Kind::list;
+  if (array->empty()) reader_.blame("affinity", "is empty: no CPU to run on");
+  for (const toml::node& element : *array) {
+    if (const auto cpu = read_cpu(element)) affinity.cpus.push_back(*cpu);
+  }
+}
+
+std::optional<unsigned> WorkerReader::read_cpu(const toml::node& node) {
+  constexpr std::int64_t kMostCpus = 8192;
+  const auto number = node.value_exact<std::int64_t>();
+  if (!number || *number < 0 || *number >= kMostCpus) {
+    reader_.wrong("affinity", R"("none", "slot" or an array of CPU numbers)", node);
+    return std::nullopt;
+  }
+  const auto cpu = static_cast<unsigned>(*number);
+  const auto& allowed = surroundings_.allowed_cpus;
+  if (allowed.empty() || std::count(allowed.begin(), allowed.end(), cpu) > 0) return cpu;
+  reader_.blame(place_of(node.source()), "affinity",
+                "clusterd may not run on CPU " + std::to_string(cpu));
+  return std::nullopt;
 }
 
 }  // namespace

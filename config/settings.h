@@ -3,6 +3,8 @@
 #include "common/address.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "config/identity.h"
+#include "config/worker_settings.h"
 
 #include <cstdint>
 #include <map>
@@ -22,15 +24,7 @@ enum class Policy : std::uint8_t {
   sticky,             ///< the master accepts, and a client address keeps its worker
 };
 
-/// How the master and a worker talk.
-enum class Protocol : std::uint8_t {
-  native,  ///< the worker library, or whoever else says hello on the channel
-};
-
 using LogLevel = log::Level;
-
-/// The scheduling policy of a worker.
-enum class Sched : std::uint8_t { other, batch };
 
 /// What follows when more workers die than [restart] allows.
 enum class OnGiveup : std::uint8_t {
@@ -40,12 +34,17 @@ enum class OnGiveup : std::uint8_t {
 
 /// [[listen]]
 struct Listen {
-  enum class Kind : std::uint8_t { tcp, unix_socket, udp };
+  enum class Kind : std::uint8_t {
+    tcp,
+    unix_socket,
+    udp,
+    passed,  ///< open already: the service manager has passed it. What it is shows at the start.
+  };
 
   std::string name;  ///< default: the address as written
   Kind kind = Kind::tcp;
   Address address;   ///< tcp and udp
-  std::string path;  ///< unix_socket: absolute
+  std::string path;  ///< unix_socket: absolute; passed: what the manager calls it
   Policy policy = Policy::round_robin;
   int backlog = 4096;
   Duration queue_timeout = std::chrono::seconds(30);  ///< zero: connections wait for ever
@@ -59,37 +58,6 @@ struct Listen {
   std::string group;  ///< a group's name or number; empty: the master's
 
   friend bool operator==(const Listen&, const Listen&) = default;
-};
-
-/// worker.recycle: when a healthy worker is replaced. Zero of a thing: never for its sake.
-struct Recycle {
-  std::uint64_t requests = 0;
-  Duration lifetime = Duration::zero();
-  std::uint64_t memory_bytes = 0;
-  double jitter = 0.1;  ///< 0..1: the limits of each worker differ by a random share of up to this
-
-  friend bool operator==(const Recycle&, const Recycle&) = default;
-};
-
-/// [worker]
-struct Worker {
-  std::vector<std::string> command;  ///< as written; command[0] is argv[0] of the child
-  std::string program;               ///< absolute path of the executable file
-  Protocol protocol = Protocol::native;
-  std::map<std::string, std::string> env;
-  Duration ready_timeout = std::chrono::seconds(30);
-  Duration drain_timeout = std::chrono::seconds(5);
-  Duration kill_timeout = std::chrono::seconds(5);
-  Duration stall_timeout = std::chrono::seconds(1);
-  Duration heartbeat_timeout = std::chrono::seconds(30);  ///< zero: a hang is not looked for
-  Recycle recycle;
-  std::uint32_t max_pending = 16;     ///< 1..1024 untaken connections a worker may hold
-  std::uint32_t max_connections = 0;  ///< open connections a worker may hold; 0: no limit
-  Sched sched = Sched::other;
-  std::string cwd;                      ///< absolute; default: Settings::directory
-  std::optional<unsigned> umask;        ///< empty, as the next two: as clusterd's own
-  std::optional<std::uint64_t> nofile;  ///< both limits of RLIMIT_NOFILE
-  std::optional<int> nice;              ///< -20..19
 };
 
 /// [restart]
@@ -115,26 +83,39 @@ struct Reload {
 /// [control]
 struct Control {
   std::string socket;  ///< absolute path
+  unsigned mode = 0600;
+  std::optional<Group> group;  ///< whose members may command the master, beside root and its user
+};
+
+/// [http]
+struct Http {
+  std::optional<Listen> at;  ///< tcp or unix_socket; empty: not served
 };
 
 /// [log]
 struct Log {
   LogLevel level = LogLevel::info;
+  std::string file;     ///< absolute path of what stdout and stderr are; empty: as they were
   bool capture = true;  ///< children print into pipes to the master, and not where it prints
 };
 
 /// Everything an operator may say in app.conf, checked, with the defaults filled in.
 struct Settings {
-  std::string file;            ///< real path of app.conf
-  std::string directory;       ///< its folder: relative paths start here
-  std::string name;            ///< default: the file's stem
-  std::uint32_t workers = 1;   ///< resolved
-  std::string workers_reason;  ///< why that many, if "auto" was said; else empty
+  std::string file;              ///< real path of app.conf
+  std::string directory;         ///< its folder: relative paths start here
+  std::string name;              ///< default: the file's stem
+  std::uint32_t workers = 1;     ///< resolved
+  std::string workers_reason;    ///< why that many, if "auto" was said; else empty
+  std::optional<Identity> user;  ///< whom workers and the agent run as; empty: as the master
+  std::string pidfile;           ///< absolute path; empty: none
+  /// After a stop was asked for, it serves on for so long, and says that it is not ready.
+  Duration stop_delay = Duration::zero();
   std::vector<Listen> listen;
   Worker worker;
   Restart restart;
   Reload reload;
   Control control;
+  Http http;
   Log log;
   /// [hooks]: by an event's name, the arguments of the program that is run with it. The first is
   /// the absolute path of the executable file.

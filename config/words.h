@@ -1,5 +1,7 @@
 #pragma once
 
+#include "common/escaped.h"
+
 #include <algorithm>
 #include <charconv>
 #include <cstddef>
@@ -10,22 +12,7 @@
 
 namespace clusterd::config {
 
-/// `text` on one line: what could move the cursor of a terminal is written as an escape.
-[[nodiscard]] inline std::string escaped(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string result;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte != 0x7f) {
-      result += c;
-    } else {
-      result += "\\x";
-      result += kDigits[byte >> 4U];
-      result += kDigits[byte & 15U];
-    }
-  }
-  return result;
-}
+using clusterd::escaped;
 
 /// `text` in quotes, and cut between two characters if it is longer than `limit` bytes.
 [[nodiscard]] inline std::string in_quotes(std::string_view text, std::size_t limit = 60) {

@@ -20,8 +20,9 @@ struct Run {
   int operator()(const clusterd::config::CheckCommand& command) const {
     return clusterd::run_check(command);
   }
-  int operator()(const clusterd::config::KeysCommand&) const {
-    std::fputs(clusterd::config::keys_markdown().c_str(), stdout);
+  int operator()(const clusterd::config::KeysCommand& command) const {
+    using namespace clusterd::config;
+    std::fputs((command.names ? keys_for_set() : keys_markdown()).c_str(), stdout);
     return 0;
   }
   int operator()(const clusterd::config::PrintAndExit& print) const {

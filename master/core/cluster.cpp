@@ -62,6 +62,7 @@ void Cluster::on(Step& step, const ChildHappened& event) { drive(step, event.chi
 
 void Cluster::on(Step& step, const TimerFired& event) {
   // A timer is somebody's or, if its owner moved on meanwhile, nobody's. The owners know.
+  if (state_ == ClusterState::delaying && event.id == stop_timer_) return stop(step, Outcome{});
   for (const Role role : {Role::agent, Role::worker}) {
     for (const ChildId id : all(role)) drive(step, id, ChildTimer{event.id});
     if (pool_of(role).timer == event.id) probe(step, role);
@@ -73,6 +74,12 @@ void Cluster::on(Step& step, const TimerFired& event) {
 
 void Cluster::on(Step& step, const StopRequested& event) {
   if (state_ == ClusterState::finished) return;
+  if (!event.now && state_ == ClusterState::delaying) return;
+  // The delay is that of what is in force.
+  const Duration delay = rollout_ ? rollout_->before.stop_delay : plan_.stop_delay;
+  if (!event.now && state_ == ClusterState::running && delay > Duration::zero()) {
+    return stop_later(step, delay);
+  }
   if (state_ != ClusterState::stopping) stop(step, Outcome{});
   if (!event.now) return;
   for (const Role role : {Role::agent, Role::worker}) {
@@ -183,17 +190,21 @@ void Cluster::continue_start(Step& step) {
   step.note({Note::Kind::all_ready, {}, {}, {}, false, step.now - started_at_, {}});
 }
 
+void Cluster::stop_later(Step& step, Duration delay) {
+  state_ = ClusterState::delaying;
+  end_rollout(step);
+  stop_timer_ = fresh_timer();
+  stops_at_ = step.now + delay;
+  step.actions.emplace_back(SetTimer{stop_timer_, stops_at_});
+}
+
 void Cluster::stop(Step& step, Outcome outcome) {
   state_ = ClusterState::stopping;
   outcome_ = std::move(outcome);
   agent_slot_.close();
   for (SlotFsm& slot : slots_) slot.close();
   step.actions.emplace_back(StopAccepting{});
-  if (rollout_) {
-    RolloutEnded ended;
-    ended.why = "the cluster stops";
-    fail_rollout(step, std::move(ended));
-  }
+  end_rollout(step);
   for (const ChildId id : all(Role::worker)) ask_to_leave(step, id, "the cluster stops");
   continue_stop(step);
 }
@@ -263,6 +274,8 @@ const char* to_string(ClusterState state) {
       return "starting";
     case ClusterState::running:
       return "running";
+    case ClusterState::delaying:
+      return "delaying";
     case ClusterState::stopping:
       return "stopping";
     case ClusterState::finished:

@@ -4,6 +4,7 @@
 #include "common/ids.h"
 #include "master/core/cluster_events.h"
 #include "master/core/cluster_parts.h"
+#include "master/core/cluster_state.h"
 #include "master/core/rollout.h"
 #include "master/core/slot_fsm.h"
 
@@ -14,16 +15,9 @@
 
 namespace clusterd::core {
 
-/// The whole cluster's life:
-///
-///     idle -> starting -> running -> stopping -> finished
-///
-/// starting: the agent first; when it is ready, all workers; when all are ready, running.
-/// stopping: no more connections, workers drain, then the agent, then nothing is left.
-/// Whatever a worker's reason to leave is, its slot decides what follows (slot_fsm.h), and when a
-/// successor may be started beside it the budget does (cluster_renewal.cpp).
-enum class ClusterState : std::uint8_t { idle, starting, running, stopping, finished };
-
+/// The whole cluster (its life is in cluster_state.h). Whatever a worker's reason to leave is, its
+/// slot decides what follows (slot_fsm.h), and when a successor may be started beside it the budget
+/// does (cluster_renewal.cpp).
 class Cluster {
  public:
   explicit Cluster(Plan plan);
@@ -54,6 +48,8 @@ class Cluster {
   [[nodiscard]] Generation next_generation() const;
   /// The one that is under way.
   [[nodiscard]] const std::optional<Rollout>& rollout() const { return rollout_; }
+  /// When the stop that was asked for begins; meaningful in delaying.
+  [[nodiscard]] TimePoint stops_at() const { return stops_at_; }
   [[nodiscard]] bool can_roll_out() const { return state_ == ClusterState::running && !rollout_; }
   /// Every slot of the role has a child that is ready, if perhaps one that is about to be replaced.
   [[nodiscard]] bool at_strength(Role role) const;
@@ -78,6 +74,7 @@ class Cluster {
   void obey(Step& step, Role role, SlotId slot, const SlotOrder& order);
   ChildId fork(Step& step, Role role, SlotId slot, Generation generation);
   void stop(Step& step, Outcome outcome);
+  void stop_later(Step& step, Duration delay);
   void continue_start(Step& step);
   void continue_stop(Step& step);
   [[nodiscard]] Note note_of(Note::Kind kind, ChildId id, std::string why = {}) const;
@@ -119,6 +116,7 @@ class Cluster {
   // cluster_rollout.cpp
   void adopt(const Plan& plan);
   void judge_rollout(Step& step);
+  void end_rollout(Step& step);
   void fail_rollout(Step& step, RolloutEnded ended);
   void report_rollout(Step& step, RolloutEnded ended);
   void make_room_for_a_generation(Step& step);
@@ -143,8 +141,8 @@ class Cluster {
   std::uint32_t next_agent_ = 1;
   std::uint64_t next_timer_ = 1;
   TimePoint started_at_;
+  TimePoint stops_at_;
+  TimerId stop_timer_{};
 };
-
-[[nodiscard]] const char* to_string(ClusterState state);
 
 }  // namespace clusterd::core

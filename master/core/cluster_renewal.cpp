@@ -23,7 +23,7 @@ void Cluster::on(Step& step, const RecycleRequested& event) {
 }
 
 void Cluster::on(Step& step, const ScaleRequested& event) {
-  if (state_ == ClusterState::stopping || state_ == ClusterState::finished) return;
+  if (state_ > ClusterState::running) return;
   if (rollout_) rollout_->before.workers = event.workers;
   scale(step, event.workers);
 }

@@ -71,6 +71,13 @@ void Cluster::judge_rollout(Step& step) {
   rollout_.reset();
 }
 
+/// A stop does.
+void Cluster::end_rollout(Step& step) {
+  RolloutEnded ended;
+  ended.why = "the cluster stops";
+  fail_rollout(step, std::move(ended));
+}
+
 void Cluster::fail_rollout(Step& step, RolloutEnded ended) {
   if (!rollout_) return;
   const Rollout failed = *rollout_;

@@ -27,6 +27,8 @@ struct Plan {
   std::uint32_t max_generations = 3;  ///< alive at once
   Duration settle{};                  ///< a new generation's first workers are on trial so long
 
+  Duration stop_delay{};  ///< it serves on for so long when it is asked to stop
+
   std::uint32_t seed = 0;  ///< of the spread of delays; 0: there is none
 };
 

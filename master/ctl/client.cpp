@@ -48,6 +48,13 @@ Wait wait_for(int fd, const Request& request) {
   }
 }
 
+/// One who is refused may find the other end closed already: why can still be read.
+bool send_line(int fd, const std::string& line) {
+  const std::string text = line + "\n";
+  const ssize_t sent = ::send(fd, text.data(), text.size(), MSG_NOSIGNAL);
+  return sent == static_cast<ssize_t>(text.size()) || (sent < 0 && errno == EPIPE);
+}
+
 }  // namespace
 
 std::variant<Client, Failure> Client::connect(const config::Target& target) {
@@ -74,9 +81,7 @@ std::variant<std::string, Failure> Client::ask(const Request& request) {
 }
 
 std::variant<std::string, Failure> Client::converse(const Request& request, const OnLine& on_line) {
-  const std::string text = request.line + "\n";
-  if (::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL) !=
-      static_cast<ssize_t>(text.size())) {
+  if (!send_line(fd_.get(), request.line)) {
     return Failure{errno_error("write to the master").message(), kExitSystem};
   }
   const Result<UniqueFd> master = master_process();

@@ -83,6 +83,13 @@ std::string rollout(const object& status) {
          cell(way->at("replaced")) + " of " + cell(way->at("of")) + " workers replaced\n";
 }
 
+/// Of a stop that still serves, for the sake of who has not heard of it.
+std::string stop_delay(const object& status) {
+  const value* left = status.if_contains("stops_in_s");
+  if (left == nullptr || left->is_null()) return "";
+  return "serves on, and stops in " + text_of(left->to_number<double>()) + "\n";
+}
+
 /// Nothing as long as nobody was ever replaced.
 std::string restarts(const object& status, bool colour) {
   const object& counts = status.at("restarts").as_object();
@@ -113,7 +120,7 @@ std::string head(const object& status, bool colour) {
   } else {
     text += ", no agent";
   }
-  return text + "\n" + rollout(status) + restarts(status, colour);
+  return text + "\n" + stop_delay(status) + rollout(status) + restarts(status, colour);
 }
 
 /// The state of a listener is said only where there is one that is not open.

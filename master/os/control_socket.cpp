@@ -1,20 +1,40 @@
 #include "master/os/control_socket.h"
 
 #include <cerrno>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 namespace clusterd::os {
 namespace {
 
-/// Makes the missing folders on the way to `folder`, for us alone.
-Result<void> make_folders(const std::string& folder) {
+/// Opens a folder that we have made to a group, and its way there to all: what is in it has modes
+/// of its own. By descriptor, so that it is the one that we made.
+Result<void> let_pass(const std::string& folder, bool last, gid_t group) {
+  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd) return errno_error("open the folder " + folder);
+  if (!last) {
+    if (::fchmod(fd.get(), 0711) == 0) return {};
+    return errno_error("change the mode of the folder " + folder);
+  }
+  if (::fchown(fd.get(), static_cast<uid_t>(-1), group) < 0) {
+    return errno_error("change the group of the folder " + folder);
+  }
+  if (::fchmod(fd.get(), 0710) == 0) return {};
+  return errno_error("change the mode of the folder " + folder);
+}
+
+/// Makes the missing folders on the way to `folder`, for us alone or for a group too.
+Result<void> make_folders(const std::string& folder, const std::optional<gid_t>& group) {
   for (std::size_t slash = folder.find('/', 1);; slash = folder.find('/', slash + 1)) {
     const std::string part = folder.substr(0, slash);
-    if (::mkdir(part.c_str(), 0700) < 0 && errno != EEXIST) {
-      return errno_error("make the folder " + part);
+    const bool last = slash == std::string::npos;
+    const bool made = ::mkdir(part.c_str(), 0700) == 0;
+    if (!made && errno != EEXIST) return errno_error("make the folder " + part);
+    if (made && group) {
+      if (auto open = let_pass(part, last, *group); !open) return open.error();
     }
-    if (slash == std::string::npos) return {};
+    if (last) return {};
   }
 }
 
@@ -35,13 +55,15 @@ Result<void> check_folder(const std::string& folder) {
 
 }  // namespace
 
-Result<UnixListener> open_control_socket(const std::string& path) {
-  if (auto fits = check_unix_path(path); !fits) return fits.error();
-  const std::string folder = folder_of(path);
-  if (auto made = make_folders(folder); !made) return made.error();
+Result<UnixListener> open_control_socket(const ControlSocketSpec& wanted) {
+  if (auto fits = check_unix_path(wanted.path); !fits) return fits.error();
+  const std::string folder = folder_of(wanted.path);
+  if (auto made = make_folders(folder, wanted.group); !made) return made.error();
   if (auto good = check_folder(folder); !good) return good.error();
   UnixListenerSpec spec;
-  spec.path = path;
+  spec.path = wanted.path;
+  spec.mode = wanted.mode;
+  spec.group = wanted.group;
   spec.rival = "another master is running";
   return UnixListener::open(spec);
 }

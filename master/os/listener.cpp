@@ -1,11 +1,13 @@
 #include "master/os/listener.h"
 
+#include <cstddef>
 #include <fcntl.h>
 #include <iterator>
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 namespace clusterd::os {
 namespace {
@@ -52,6 +54,38 @@ Result<Address> real_address(int fd) {
   return Address::from(reinterpret_cast<const sockaddr*>(&real), length);
 }
 
+int option_of(int fd, int name) {
+  int value = -1;
+  socklen_t length = sizeof value;
+  return ::getsockopt(fd, SOL_SOCKET, name, &value, &length) == 0 ? value : -1;
+}
+
+/// What somebody else's socket is, if it is anything that we can serve.
+Result<Kind> kind_of(int fd, const std::string& name) {
+  const int type = option_of(fd, SO_TYPE);
+  if (type < 0) return make_error(name + " is no socket (a FIFO or a file?)");
+  const int domain = option_of(fd, SO_DOMAIN);
+  const bool is_ip = domain == AF_INET || domain == AF_INET6;
+  if (type == SOCK_DGRAM && is_ip && option_of(fd, SO_PROTOCOL) == IPPROTO_UDP) return Kind::udp;
+  if (type != SOCK_STREAM || (!is_ip && domain != AF_UNIX)) {
+    return make_error(name + " is neither of TCP nor UDP nor a Unix stream socket");
+  }
+  if (option_of(fd, SO_ACCEPTCONN) != 1) {
+    return make_error(name + " does not listen: a connection of its own, as with Accept=yes?");
+  }
+  return is_ip ? Kind::tcp : Kind::unix_socket;
+}
+
+/// Where it was bound: "/run/shop.sock", or "@name".
+std::string unix_path(int fd) {
+  sockaddr_un address{};
+  socklen_t length = sizeof address;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) < 0) return "";
+  if (length <= offsetof(sockaddr_un, sun_path)) return "";
+  const std::string path(address.sun_path, length - offsetof(sockaddr_un, sun_path));
+  return path.front() == '\0' ? "@" + path.substr(1) : path.substr(0, path.find('\0'));
+}
+
 }  // namespace
 
 Result<Listener> Listener::open(const ListenerSpec& spec) {
@@ -72,6 +106,27 @@ Result<Listener> Listener::open(const ListenerSpec& spec) {
   auto real = real_address(listener.fd());
   if (!real) return real.error();
   listener.address_ = *real;
+  return listener;
+}
+
+Result<Listener> Listener::adopt(UniqueFd socket, const std::string& name) {
+  Listener listener;
+  listener.passed_ = true;
+  auto kind = kind_of(socket.get(), name);
+  if (!kind) return kind.error();
+  listener.kind_ = *kind;
+  if (*kind == Kind::unix_socket) {
+    listener.path_ = unix_path(socket.get());
+  } else {
+    auto real = real_address(socket.get());
+    if (!real) return real.error();
+    listener.address_ = *real;
+  }
+  const int flags = ::fcntl(socket.get(), F_GETFL);
+  if (flags < 0 || ::fcntl(socket.get(), F_SETFL, flags | O_NONBLOCK) < 0) {
+    return errno_error("make " + name + " non-blocking");
+  }
+  listener.fd_ = std::move(socket);
   return listener;
 }
 
@@ -96,6 +151,9 @@ Result<Listener> Listener::share(const ListenerSpec& spec) const {
   }
   other.fd_.reset(::fcntl(fd(), F_DUPFD_CLOEXEC, 0));
   if (!other.fd_) return errno_error("copy the descriptor of " + text());
+  other.passed_ = passed_;
+  other.path_ = path_;
+  if (passed_) return other;
   other.accept_new();
   if (kind_ == Kind::udp) return other;
   const auto defer = std::chrono::ceil<std::chrono::seconds>(spec.defer_accept);
@@ -112,7 +170,7 @@ std::string Listener::text() const {
     case Kind::tcp:
       return address_.text();
     case Kind::unix_socket:
-      return "unix:" + (at_path_ ? at_path_->path() : "");
+      return "unix:" + (at_path_ ? at_path_->path() : path_);
     case Kind::udp:
       return "udp://" + address_.text();
   }
@@ -127,9 +185,9 @@ std::uint32_t Listener::waiting() const {
   return info.tcpi_unacked;  // for a listening socket: the length of its accept queue
 }
 
-void Listener::refuse_new() {
-  if (at_path_) at_path_->hide();
-  if (kind_ != Kind::tcp) return;
+namespace {
+
+bool drop_new(int fd) {
   // A filter of the listening socket sees segments from their TCP header on. It drops those that
   // have SYN set and not ACK; handshakes that have begun end as always.
   constexpr std::uint32_t kFlags = 13;
@@ -144,13 +202,29 @@ void Listener::refuse_new() {
       BPF_STMT(BPF_RET | BPF_K, kWhole),
   };
   const sock_fprog filter{static_cast<unsigned short>(std::size(program)), program};
+  return ::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0;
+}
+
+}  // namespace
+
+void Listener::refuse_new() {
+  if (at_path_) at_path_->hide();
   // Where the kernel refuses, a connection that comes in the next moment is reset by the close.
-  (void)::setsockopt(fd(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
+  if (kind_ == Kind::tcp && !passed_) static_cast<void>(drop_new(fd()));
+}
+
+bool may_refuse_new() {
+  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in local{};
+  local.sin_family = AF_INET;
+  local.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return fd && ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&local), sizeof local) == 0 &&
+         ::listen(fd.get(), 1) == 0 && drop_new(fd.get());
 }
 
 void Listener::accept_new() {
   if (at_path_) at_path_->show();
-  if (kind_ != Kind::tcp) return;
+  if (kind_ != Kind::tcp || passed_) return;
   const int unused = 0;
   (void)::setsockopt(fd(), SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof unused);
 }

@@ -31,12 +31,19 @@ class Listener {
   /// TCP with the defaults.
   [[nodiscard]] static Result<Listener> open(const Address& address, int backlog);
 
+  /// One that somebody else has opened, and keeps open for who comes after us: it is never closed
+  /// to clients, and nothing is set that belongs to it. `name` is for errors.
+  [[nodiscard]] static Result<Listener> adopt(UniqueFd socket, const std::string& name);
+
   /// Another one on the same socket, for an address that is open already, with other options.
   [[nodiscard]] Result<Listener> share(const ListenerSpec& spec) const;
 
   [[nodiscard]] int fd() const { return at_path_ ? at_path_->fd() : fd_.get(); }
   /// TCP and UDP: the real one; port 0 is the kernel's choice by now.
   [[nodiscard]] const Address& address() const { return address_; }
+  [[nodiscard]] bool is_datagram() const { return kind_ == ListenerSpec::Kind::udp; }
+  [[nodiscard]] bool has_ports() const { return kind_ != ListenerSpec::Kind::unix_socket; }
+  [[nodiscard]] bool is_passed() const { return passed_; }
   /// "127.0.0.1:8080", "unix:/run/shop.sock", "udp://127.0.0.1:5353"
   [[nodiscard]] std::string text() const;
   /// Connections in the kernel's queue; 0 where it does not tell (Unix, UDP).
@@ -56,6 +63,12 @@ class Listener {
   UniqueFd fd_;
   std::optional<UnixListener> at_path_;
   Address address_;
+  bool passed_ = false;
+  std::string path_;  ///< passed, unix_socket
 };
+
+/// Whether the kernel lets this process do what Listener::refuse_new() does for TCP: recent ones
+/// want CAP_NET_ADMIN. Tries it on a socket of its own.
+[[nodiscard]] bool may_refuse_new();
 
 }  // namespace clusterd::os

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <dirent.h>
@@ -128,7 +129,9 @@ ProcessLook look_at(pid_t pid) {
   look.open_files = count_files(pid);
   look.wait_channel = read_file(pid, "wchan");
   if (look.wait_channel == "0") look.wait_channel.clear();  // it does not sleep, or is hidden
+  errno = 0;
   const std::string call = read_file(pid, "syscall");
+  look.hidden = call.empty() && (errno == EACCES || errno == EPERM);
   look.system_call = call.substr(0, call.find_first_of(" \n"));
   look.kernel_stack = stack_in_one_line(read_file(pid, "stack"));
   return look;
@@ -167,6 +170,7 @@ std::string describe(const ProcessLook& look) {
     text += ", resident " + std::to_string(*look.resident_bytes >> 20) + " MiB";
   }
   if (look.open_files) text += ", open files " + std::to_string(*look.open_files);
+  if (look.hidden) text += ", and what it does in the kernel is not for this user to see";
   if (!look.kernel_stack.empty()) text += "\nkernel stack: " + look.kernel_stack;
   return text;
 }

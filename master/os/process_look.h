@@ -21,6 +21,7 @@ struct ProcessLook {
   std::string wait_channel;     ///< the kernel function that it sleeps in
   std::string system_call;      ///< its number, as the kernel writes it, or "running"
   std::string kernel_stack;     ///< functions, innermost first; root only
+  bool hidden = false;          ///< it is another user's, and so the three before are empty
   std::optional<pid_t> tracer;  ///< 0 = none
   std::optional<int> threads;
   std::optional<Duration> cpu_time;  ///< of all its threads, since it started

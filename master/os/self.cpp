@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <fcntl.h>
+#include <initializer_list>
 #include <sched.h>
 #include <unistd.h>
 
@@ -31,10 +32,43 @@ bool open_standard_descriptors() {
   }
 }
 
+double own_cpu_seconds() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto in_seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return in_seconds(usage.ru_utime) + in_seconds(usage.ru_stime);
+}
+
 void ignore_sigpipe() {
   struct sigaction action{};
   action.sa_handler = SIG_IGN;
   ::sigaction(SIGPIPE, &action, nullptr);
+}
+
+bool is_first_process() { return ::getpid() == 1; }
+
+sigset_t held_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU}) {
+    sigaddset(&set, signal);
+  }
+  return set;
+}
+
+void hold_signals() {
+  const sigset_t set = held_signals();
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  struct sigaction action{};
+  action.sa_handler = SIG_DFL;
+  ::sigaction(SIGCHLD, &action, nullptr);
+}
+
+void release_signals() {
+  const sigset_t set = held_signals();
+  ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 
 }  // namespace clusterd::os

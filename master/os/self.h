@@ -1,5 +1,6 @@
 #pragma once
 
+#include <csignal>
 #include <cstddef>
 #include <sys/resource.h>
 
@@ -21,5 +22,20 @@ namespace clusterd::os {
 
 /// A peer that is gone must be an error of the write, not the end of the master.
 void ignore_sigpipe();
+
+/// User and system time that this process has used.
+[[nodiscard]] double own_cpu_seconds();
+/// PID 1, of a container: whose end is everybody's there.
+[[nodiscard]] bool is_first_process();
+
+/// The signals that are orders to the master.
+[[nodiscard]] sigset_t held_signals();
+
+/// Keeps these back from now on, so that one which comes before its handler is there waits for
+/// that, instead of ending a half-started master (or, where that is PID 1, being lost). Children
+/// must be waited for: who started us may have left SIGCHLD ignored.
+void hold_signals();
+/// Lets those come that were kept back.
+void release_signals();
 
 }  // namespace clusterd::os

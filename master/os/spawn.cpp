@@ -1,6 +1,7 @@
 #include "master/os/spawn.h"
 
 #include "common/environment.h"
+#include "master/os/become.h"
 #include "master/os/pidfd.h"
 
 #include <array>
@@ -28,10 +29,7 @@ struct Prepared {
   pid_t parent = -1;
   bool outlives_master = false;
   bool ignores_sigpipe = false;
-  rlimit open_files{};
-  bool batch = false;
-  std::optional<mode_t> umask{};
-  std::optional<int> nice{};
+  const SpawnSpec* spec = nullptr;
 };
 
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
@@ -83,32 +81,59 @@ bool arrange_descriptors(const Prepared& prepared) {
   return true;
 }
 
-/// What the child runs under.
-bool set_limits(const Prepared& prepared) {
-  // SCHED_BATCH is the master's alone. The kernel's reset-on-fork resets only real-time policies.
-  const sched_param no_priority{};
-  ::sched_setscheduler(0, prepared.batch ? SCHED_BATCH : SCHED_OTHER, &no_priority);
-  if (prepared.umask) ::umask(*prepared.umask);
-  if (prepared.nice && ::setpriority(PRIO_PROCESS, 0, *prepared.nice) < 0) return false;
+using Stage = ExecFailure::Stage;
+
+Stage stage_of(int resource) {
+  if (resource == RLIMIT_NPROC) return Stage::processes;
+  if (resource == RLIMIT_MEMLOCK) return Stage::locked_memory;
+  return resource == RLIMIT_CORE ? Stage::core_file : Stage::open_files;
+}
+
+bool run_on(unsigned cpu) {
+  std::array<cpu_set_t, 8> masks{};
+  CPU_SET_S(cpu, sizeof masks, masks.data());
+  return ::sched_setaffinity(0, sizeof masks, masks.data()) == 0;
+}
+
+/// What the child runs under, while it still may set it. Gives the step that failed.
+std::optional<Stage> set_limits(const SpawnSpec& spec) {
+  for (const auto& [resource, value] : spec.limits) {
+    const rlimit both{value, value};
+    if (::setrlimit(static_cast<__rlimit_resource>(resource), &both) != 0)
+      return stage_of(resource);
+  }
   // We raised our own limit for the connections in our hands; a program that uses select(2) must
   // not inherit that.
-  return ::setrlimit(RLIMIT_NOFILE, &prepared.open_files) == 0;
+  if (::setrlimit(RLIMIT_NOFILE, &spec.open_files) != 0) return Stage::open_files;
+  if (spec.umask) ::umask(*spec.umask);
+  // SCHED_BATCH is the master's alone. The kernel's reset-on-fork resets only real-time policies.
+  const sched_param no_priority{};
+  ::sched_setscheduler(0, spec.batch ? SCHED_BATCH : SCHED_OTHER, &no_priority);
+  if (spec.nice && ::setpriority(PRIO_PROCESS, 0, *spec.nice) < 0) return Stage::nice;
+  if (spec.cpu && !run_on(*spec.cpu)) return Stage::affinity;
+  return std::nullopt;
 }
 
 [[noreturn]] void run_child(const Prepared& prepared) {
-  using Stage = ExecFailure::Stage;
   // Not in the way of the numbers that the child is given.
   const int pipe = ::fcntl(prepared.failure, F_DUPFD_CLOEXEC, kChannelFd + 1);
   if (pipe < 0) ::_exit(127);
+  if (::setpgid(0, 0) < 0) fail(pipe, Stage::process_group);
+  if (!arrange_descriptors(prepared)) fail(pipe, Stage::descriptors);
+  if (const auto failed = set_limits(*prepared.spec)) fail(pipe, *failed);
+  if (const auto& identity = prepared.spec->identity; identity) {
+    if (const auto failed = become(*identity)) fail(pipe, *failed);
+  } else {
+    drop_ambient_capabilities();
+  }
+  // As who it is now: it is not put where it may not go.
+  if (::chdir(prepared.directory) < 0) fail(pipe, Stage::directory);
   if (!prepared.outlives_master) {
+    // A change of user has taken it off, so not before.
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     // The signal is only sent for a death after the call above.
     if (::getppid() != prepared.parent) fail(pipe, Stage::parent_gone);
   }
-  if (::setpgid(0, 0) < 0) fail(pipe, Stage::process_group);
-  if (::chdir(prepared.directory) < 0) fail(pipe, Stage::directory);
-  if (!arrange_descriptors(prepared)) fail(pipe, Stage::descriptors);
-  if (!set_limits(prepared)) fail(pipe, Stage::limits);
   reset_signals(prepared.ignores_sigpipe);
   ::execve(prepared.program, prepared.argv.data(), prepared.env.data());
   fail(pipe, Stage::exec);
@@ -143,8 +168,28 @@ const char* ExecFailure::name(Stage stage) {
       return "change directory";
     case Stage::descriptors:
       return "arrange descriptors";
-    case Stage::limits:
-      return "set nice and nofile";
+    case Stage::nice:
+      return "set nice";
+    case Stage::affinity:
+      return "set affinity";
+    case Stage::open_files:
+      return "set nofile";
+    case Stage::processes:
+      return "set nproc";
+    case Stage::locked_memory:
+      return "set memlock";
+    case Stage::core_file:
+      return "set core";
+    case Stage::groups:
+      return "set the supplementary groups";
+    case Stage::group:
+      return "change group";
+    case Stage::user:
+      return "change user";
+    case Stage::no_way_back:
+      return "give up all privileges";
+    case Stage::no_new_privileges:
+      return "refuse new privileges";
     case Stage::exec:
       return "exec";
   }
@@ -168,10 +213,7 @@ Result<Spawned> spawn(const SpawnSpec& spec) {
   prepared.parent = ::getpid();
   prepared.outlives_master = spec.outlives_master;
   prepared.ignores_sigpipe = spec.ignores_sigpipe;
-  prepared.open_files = spec.open_files;
-  prepared.batch = spec.batch;
-  prepared.umask = spec.umask;
-  prepared.nice = spec.nice;
+  prepared.spec = &spec;
   {
     const AllSignalsBlocked blocked;
     spawned.pid = ::fork();

@@ -2,6 +2,7 @@
 
 #include "common/error.h"
 #include "common/unique_fd.h"
+#include "master/os/identity.h"
 
 #include <cstdint>
 #include <optional>
@@ -13,6 +14,11 @@
 
 namespace clusterd::os {
 
+struct ResourceLimit {
+  int resource = 0;  ///< RLIMIT_...
+  rlim_t value = 0;  ///< soft and hard
+};
+
 struct SpawnSpec {
   std::string program;            ///< absolute path
   std::vector<std::string> argv;  ///< with argv[0]
@@ -23,10 +29,13 @@ struct SpawnSpec {
   bool batch = false;             ///< SCHED_BATCH instead of the default policy
   std::optional<mode_t> umask{};  ///< empty: as ours, like nice
   std::optional<int> nice{};
-  int input = -1;                ///< becomes stdin; below 0: /dev/null
-  int output = -1;               ///< becomes stdout; below 0: the master's, like error
-  int error = -1;                ///< becomes stderr
-  bool outlives_master = false;  ///< gets no TERM when the master dies
+  std::vector<ResourceLimit> limits{};  ///< beside open_files
+  std::optional<unsigned> cpu{};        ///< the only one to run on; empty: all of ours
+  std::optional<Identity> identity{};   ///< empty: who we are
+  int input = -1;                       ///< becomes stdin; below 0: /dev/null
+  int output = -1;                      ///< becomes stdout; below 0: the master's, like error
+  int error = -1;                       ///< becomes stderr
+  bool outlives_master = false;         ///< gets no TERM when the master dies
   bool ignores_sigpipe = false;  ///< for one that may still print when nobody reads it any more
 };
 
@@ -45,7 +54,17 @@ struct ExecFailure {
     process_group,
     directory,
     descriptors,
-    limits,
+    nice,
+    affinity,
+    open_files,
+    processes,
+    locked_memory,
+    core_file,
+    groups,
+    group,
+    user,
+    no_way_back,
+    no_new_privileges,
     exec
   };
   Stage stage{};

@@ -1,5 +1,6 @@
 #include "master/os/unix_listener.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -11,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 namespace clusterd::os {
 namespace {
@@ -39,7 +41,9 @@ Result<UniqueFd> lock_folder(const std::string& folder) {
 }
 
 /// Makes room at `path`, or says who is there.
-Result<void> clear_the_way(const std::string& path, const std::string& rival) {
+Result<void> clear_the_way(const UnixListenerSpec& spec) {
+  const std::string& path = spec.path;
+  const std::string rival = spec.rival;
   struct stat status{};
   if (::lstat(path.c_str(), &status) < 0) {
     if (errno == ENOENT) return {};
@@ -59,7 +63,9 @@ Result<void> clear_the_way(const std::string& path, const std::string& rival) {
                  rival + " at " + path + ", and does not answer"};
   }
   if (living.error().code != std::errc::connection_refused) return living.error();
-  if (status.st_uid != ::geteuid()) return make_error(path + " is another user's dead socket");
+  // A master that was killed left it as it was to be.
+  if (status.st_uid != ::geteuid() && spec.owner != status.st_uid)
+    return make_error(path + " is another user's dead socket");
   if (::unlink(path.c_str()) < 0) return errno_error("remove the dead socket " + path);
   return {};
 }
@@ -92,7 +98,7 @@ Result<UnixListener> UnixListener::open(const UnixListenerSpec& spec) {
   if (!address) return address.error();
   const auto lock = lock_folder(folder_of(spec.path));
   if (!lock) return lock.error();
-  if (auto cleared = clear_the_way(spec.path, spec.rival); !cleared) return cleared.error();
+  if (auto cleared = clear_the_way(spec); !cleared) return cleared.error();
 
   UnixListener listener;
   listener.fd_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -178,7 +184,22 @@ std::optional<PeerProcess> peer_of(int socket) {
   ucred credentials{};
   socklen_t length = sizeof credentials;
   if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &length) < 0) return std::nullopt;
-  return PeerProcess{credentials.pid, credentials.uid};
+  return PeerProcess{credentials.pid, credentials.uid, credentials.gid};
+}
+
+bool peer_is_in(int socket, gid_t group) {
+  const auto peer = peer_of(socket);
+  if (!peer) return false;
+  if (peer->gid == group) return true;
+  std::vector<gid_t> groups(64);
+  for (int tries = 0; tries < 2; ++tries) {
+    auto bytes = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
+    const bool all = ::getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &bytes) == 0;
+    if (!all && errno != ERANGE) return false;
+    groups.resize(bytes / sizeof(gid_t));
+    if (all) return std::find(groups.begin(), groups.end(), group) != groups.end();
+  }
+  return false;
 }
 
 }  // namespace clusterd::os

@@ -81,8 +81,11 @@ class UnixListener {
 struct PeerProcess {
   pid_t pid = 0;
   uid_t uid = 0;
+  gid_t gid = 0;
 };
 /// Who is at the other end, as the kernel recorded it at connect or listen.
 [[nodiscard]] std::optional<PeerProcess> peer_of(int socket);
+/// Whether it was in that group then, by its own or by a supplementary one.
+[[nodiscard]] bool peer_is_in(int socket, gid_t group);
 
 }  // namespace clusterd::os

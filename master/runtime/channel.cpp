@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -71,6 +73,14 @@ void Channel::end() {
   ending_ = true;
   if (socket_.is_open() && outgoing_.empty() && messages_.empty())
     ::shutdown(socket_.native_handle(), SHUT_WR);
+}
+
+bool Channel::is_read() {
+  if (!socket_.is_open()) return true;
+  int unread = 0;
+  // Of a Unix socket: what is in the queue of its peer.
+  if (::ioctl(socket_.native_handle(), SIOCOUTQ, &unread) < 0) return true;
+  return unread == 0 && outgoing_.empty() && messages_.empty();
 }
 
 void Channel::close() {

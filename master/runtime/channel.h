@@ -45,6 +45,9 @@ class Channel : public std::enable_shared_from_this<Channel> {
   /// was not queued.
   [[nodiscard]] bool post(std::shared_ptr<const std::string> message);
 
+  /// The peer has read all that it was sent. Also if it is closed, since nothing waits then.
+  [[nodiscard]] bool is_read();
+
   /// The peer has ended: what it said last is read now, 1 MiB of it at most.
   void read_rest();
 

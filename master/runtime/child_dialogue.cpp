@@ -46,6 +46,7 @@ void Supervisor::on_message(ChildId id, const protocol::Hello& hello) {
     }
     welcome.fds = static_cast<std::int64_t>(fds.size());
     child.channel->send(encode(welcome), std::move(fds));
+    if (id.role == Role::agent) http_.serve(child.channel);
   }
   happened(id, core::SaidHello{});
 }
@@ -65,7 +66,7 @@ void Supervisor::on_message(ChildId id, const protocol::Listen& listen) {
     reply.index = *index;
     reply.address = listener.text();
     dispatcher_.serve(id, *index);
-    reply.datagram = its.kind == config::Listen::Kind::udp;
+    reply.datagram = listener.is_datagram();
     if (reply.datagram || its.policy == config::Policy::accept_race) {
       UniqueFd copy(::fcntl(listener.fd(), F_DUPFD_CLOEXEC, 0));
       // Not the worker's fault; but without the socket it cannot serve, and a new one may.
@@ -91,6 +92,11 @@ void Supervisor::on_message(ChildId id, const protocol::Refuse&) {
   log::warn(to_string(id) + " is out of descriptors; what it was offered goes to others");
   dispatcher_.refuse(id);
   children_.at(id)->channel->send(encode(protocol::Revoked{}));
+}
+
+/// Not a worker's business, and as unknown to it as any act that there is not.
+void Supervisor::on_message(ChildId id, const protocol::Report& report) {
+  if (id.role == Role::agent) http_.asked(report);
 }
 
 void Supervisor::on_message(ChildId id, const protocol::Suicide& suicide) {

@@ -1,6 +1,7 @@
 #include "master/runtime/child_output.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
 
@@ -73,6 +74,11 @@ Result<ChildOutput> ChildOutput::open(boost::asio::io_context& io, os::SpawnSpec
   if (!error) return error.error();
   spec.output = out->childs.get();
   spec.error = error->childs.get();
+  // Programs that open /dev/stderr anew need a right to the file, which is ours. Only who has the
+  // pipe, or may trace who has it, can get at it to use that.
+  if (spec.identity) {
+    for (const int fd : {spec.output, spec.error}) ::fchmod(fd, 0622);
+  }
   // If the master dies, its children finish what they hold, and may well print meanwhile.
   spec.ignores_sigpipe = true;
   output.streams_ =

@@ -2,6 +2,7 @@
 
 #include "common/environment.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <string_view>
@@ -47,16 +48,69 @@ Environment inherited_environment() {
   return result;
 }
 
+namespace {
+
+/// What the shell, the session or the service manager of the master's user left in the environment
+/// for programs of that user.
+constexpr std::array<std::string_view, 16> kOfUser{"CREDENTIALS_DIRECTORY",
+                                                   "DBUS_SESSION_BUS_ADDRESS",
+                                                   "GLIBC_TUNABLES",
+                                                   "INVOCATION_ID",
+                                                   "JOURNAL_STREAM",
+                                                   "MAIL",
+                                                   "OLDPWD",
+                                                   "PWD",
+                                                   "SHLVL",
+                                                   "XAUTHORITY",
+                                                   "XDG_RUNTIME_DIR",
+                                                   "HOME",
+                                                   "USER",
+                                                   "LOGNAME",
+                                                   "SHELL"};
+constexpr std::array<std::string_view, 3> kOfUserPrefixes{"LD_", "SSH_", "SUDO_"};
+
+bool is_of_user(std::string_view key) {
+  return std::find(kOfUser.begin(), kOfUser.end(), key) != kOfUser.end() ||
+         std::any_of(kOfUserPrefixes.begin(), kOfUserPrefixes.end(),
+                     [&](std::string_view prefix) { return key.starts_with(prefix); });
+}
+
+/// For whom `user` is set: it runs as that user, with what such a one finds.
+void change_user(os::SpawnSpec& spec, Environment& env, const config::Identity& user) {
+  spec.identity = os::Identity{user.uid, user.gid, user.groups};
+  std::erase_if(env, [](const auto& entry) { return is_of_user(entry.first); });
+  env["USER"] = user.user;
+  env["LOGNAME"] = user.user;
+  if (!user.home.empty()) env["HOME"] = user.home;
+  if (!user.shell.empty()) env["SHELL"] = user.shell;
+}
+
+std::vector<os::ResourceLimit> limits_of(const config::Worker& worker) {
+  std::vector<os::ResourceLimit> limits;
+  const auto add = [&](int resource, const std::optional<std::uint64_t>& value) {
+    if (value) limits.push_back({resource, *value == config::kUnlimited ? RLIM_INFINITY : *value});
+  };
+  add(RLIMIT_NPROC, worker.nproc);
+  add(RLIMIT_MEMLOCK, worker.memlock);
+  add(RLIMIT_CORE, worker.core);
+  return limits;
+}
+
+}  // namespace
+
 os::SpawnSpec child_spec(const config::Settings& settings, const core::Spawn& spawn,
                          const rlimit& open_files, const NotifyEnvironment& notify) {
   Environment env = inherited_environment();
   os::SpawnSpec spec;
   spec.directory = settings.directory;
   spec.open_files = open_files;
+  if (settings.user) change_user(spec, env, *settings.user);
   if (spawn.child.role == Role::agent) {
     // This very program, even if its file was replaced meanwhile.
     spec.program = "/proc/self/exe";
     spec.argv = {std::string(kAgentTitle) + settings.name};
+    // It needs no file of that folder, which its user might not be let into.
+    if (settings.user) spec.directory = "/";
     env[kEnvRole] = "agent";
   } else {
     spec.program = settings.worker.program;
@@ -64,6 +118,10 @@ os::SpawnSpec child_spec(const config::Settings& settings, const core::Spawn& sp
     spec.batch = settings.worker.sched == config::Sched::batch;
     spec.umask = settings.worker.umask;
     spec.nice = settings.worker.nice;
+    spec.limits = limits_of(settings.worker);
+    if (const auto& cpus = settings.worker.affinity.cpus; !cpus.empty()) {
+      spec.cpu = cpus[number_of(spawn.slot) % cpus.size()];
+    }
     if (settings.worker.nofile) {
       spec.open_files = {*settings.worker.nofile, *settings.worker.nofile};
     }

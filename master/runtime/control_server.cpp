@@ -11,7 +11,7 @@
 namespace clusterd::runtime {
 namespace {
 
-// The next two are for each user that is served.
+// The next two are for each share.
 constexpr std::size_t kMostClients = 16;
 constexpr std::ptrdiff_t kMostWaiting = 8;
 constexpr std::size_t kLongestRequest = 4096;
@@ -19,16 +19,22 @@ constexpr std::size_t kMostRequests = 16;  // that wait for the answer to one be
 constexpr auto kPatience = std::chrono::seconds(10);
 constexpr auto kPause = std::chrono::milliseconds(100);
 
+constexpr std::string_view kNotYou =
+    R"({"ok":false,"error":"you are neither root nor the master's user nor in control.group"})"
+    "\n";
+
 }  // namespace
 
 ControlServer::ControlServer(boost::asio::io_context& io, os::UnixListener socket,
-                             VerbAnswer answer, std::set<std::string> at_once)
+                             VerbAnswer answer, std::set<std::string> at_once,
+                             std::optional<gid_t> group)
     : io_(io),
       socket_(std::move(socket)),
       acceptor_(io, ::fcntl(socket_.fd(), F_DUPFD_CLOEXEC, 0)),
       pause_(io),
       answer_(std::move(answer)),
-      at_once_(std::move(at_once)) {
+      at_once_(std::move(at_once)),
+      group_(group) {
   wait();
 }
 
@@ -54,22 +60,35 @@ bool ControlServer::accept_all() {
   for (std::size_t budget = kMostClients; budget > 0; --budget) {
     UniqueFd fd(::accept4(socket_.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!fd) return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED;
-    const auto peer = os::peer_of(fd.get());
-    if (!peer || (peer->uid != 0 && peer->uid != ::geteuid())) continue;
-    make_room(peer->uid);
-    serve(std::move(fd), peer->uid);
+    const auto share = share_of(fd.get());
+    if (!share) {
+      // A new socket has room for it. Nothing is read from who may ask for nothing.
+      static_cast<void>(::send(fd.get(), kNotYou.data(), kNotYou.size(), MSG_NOSIGNAL));
+      continue;
+    }
+    make_room(*share);
+    serve(std::move(fd), *share);
   }
   return true;
 }
 
-/// Of too many clients of one user the most silent goes: whose patience ends first has said nothing
-/// for longest. There is always one, since fewer may wait than may come.
-void ControlServer::make_room(uid_t user) {
+std::optional<ControlServer::Share> ControlServer::share_of(int socket) const {
+  const auto peer = os::peer_of(socket);
+  if (!peer) return std::nullopt;
+  if (peer->uid == 0) return Share::root;
+  if (peer->uid == ::geteuid()) return Share::own;
+  if (group_ && os::peer_is_in(socket, *group_)) return Share::group;
+  return std::nullopt;
+}
+
+/// Of too many clients of one share the most silent goes: whose patience ends first has said
+/// nothing for longest. There is always one, since fewer may wait than may come.
+void ControlServer::make_room(Share share) {
   std::size_t count = 0;
   auto most_silent = clients_.end();
   for (auto each = clients_.begin(); each != clients_.end(); ++each) {
     const Client& client = *each->second;
-    if (client.user != user) continue;
+    if (client.share != share) continue;
     ++count;
     if (client.asked) continue;
     if (most_silent == clients_.end() ||
@@ -80,10 +99,10 @@ void ControlServer::make_room(uid_t user) {
   if (count >= kMostClients && most_silent != clients_.end()) drop(most_silent->first);
 }
 
-void ControlServer::serve(UniqueFd fd, uid_t user) {
+void ControlServer::serve(UniqueFd fd, Share share) {
   const Id id = next_id_++;
   auto client = std::make_shared<Client>(io_);
-  client->user = user;
+  client->share = share;
   client->channel = Channel::open(io_, std::move(fd), kLongestRequest,
                                   {.line = [this, id](std::string_view line) { on_line(id, line); },
                                    .ended = [this, id] { drop(id); },
@@ -128,9 +147,9 @@ void ControlServer::proceed_later(Id id) {
 
 bool ControlServer::answer(Id id, const std::string& verb, const CheckedJson& request,
                            const Reply& reply) {
-  const uid_t user = clients_.at(id)->user;
+  const Share share = clients_.at(id)->share;
   const auto waiting = std::count_if(clients_.begin(), clients_.end(), [&](const auto& each) {
-    return each.first != id && each.second->asked && each.second->user == user;
+    return each.first != id && each.second->asked && each.second->share == share;
   });
   if (waiting < kMostWaiting || at_once_.contains(verb)) return answer_(verb, request, reply);
   reply.refuse("too many clients wait for an answer: " + std::to_string(waiting) +

@@ -33,6 +33,36 @@ std::string describe(const core::ExitStatus& status, const std::string& why) {
   return describe(status) + (why.empty() ? "" : ", since " + why);
 }
 
+const char* state_name(const core::Cluster& cluster) {
+  if (cluster.state() == core::ClusterState::running) {
+    if (cluster.rollout()) return "reloading";
+    if (!cluster.at_strength(Role::agent) || !cluster.at_strength(Role::worker)) return "degraded";
+  }
+  if (cluster.state() == core::ClusterState::delaying) return "stopping";
+  return core::to_string(cluster.state());
+}
+
+const char* policy_name(config::Policy policy) {
+  switch (policy) {
+    case config::Policy::round_robin:
+      return "round-robin";
+    case config::Policy::accept_race:
+      return "accept-race";
+    case config::Policy::least_connections:
+      return "least-connections";
+    case config::Policy::sticky:
+      return "sticky";
+  }
+  return "?";
+}
+
+std::string describe(const core::Outcome& outcome) {
+  using Kind = core::Outcome::Kind;
+  if (outcome.kind == Kind::stopped) return "stopped";
+  return (outcome.kind == Kind::gave_up ? "gave up: " : "could not start: ") + outcome.why +
+         (outcome.status ? ": " + describe(*outcome.status) : "");
+}
+
 std::string signal_name(int signal) {
   const char* name = ::sigabbrev_np(signal);
   return name != nullptr ? name : std::to_string(signal);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/clock.h"
+#include "config/settings.h"
 #include "master/core/cluster.h"
 
 #include <string>
@@ -12,6 +13,15 @@ namespace clusterd::runtime {
 
 /// The same and, if there is one, the reason: "..., since it did not leave within drain_timeout".
 [[nodiscard]] std::string describe(const core::ExitStatus& status, const std::string& why);
+
+/// What an operator is told: `running` below full strength is degraded.
+[[nodiscard]] const char* state_name(const core::Cluster& cluster);
+
+/// As app.conf has it: "round-robin".
+[[nodiscard]] const char* policy_name(config::Policy policy);
+
+/// "stopped", "gave up: ...", with what its last worker died of.
+[[nodiscard]] std::string describe(const core::Outcome& outcome);
 
 /// "KILL" for 9; the number for one without a name.
 [[nodiscard]] std::string signal_name(int signal);

@@ -26,6 +26,7 @@ class Dispatcher {
  public:
   using Options = DispatcherOptions;
   using Events = DispatcherEvents;
+  using LaneStatus = runtime::LaneStatus;
 
   Dispatcher(boost::asio::io_context& io, Options options, Events events);
 
@@ -58,15 +59,14 @@ class Dispatcher {
   void leave_rotation(ChildId child);
   /// It could not receive all the descriptors that it was offered.
   void refuse(ChildId child);
-  /// Its process is gone.
-  void forget(ChildId child);
+  /// Its process is gone. Gives what it has done in all.
+  LaneStatus forget(ChildId child);
 
   /// Takes what is in the kernel's queues, and closes the listeners, for good. The workers, which
   /// are asked to leave now, get what was taken before they are told of the end.
   void stop_accepting();
 
   void refresh() { turn(); }  ///< sees what the workers took: what follows is of now
-  using LaneStatus = runtime::LaneStatus;
   [[nodiscard]] LaneStatus status(ChildId child) const;
   [[nodiscard]] std::uint64_t accepted(core::ListenerIndex listener) const;
   /// Connections reset since they waited for longer than queue_timeout.
@@ -101,6 +101,7 @@ class Dispatcher {
   [[nodiscard]] bool ask_for_wake(TimePoint now);
   [[nodiscard]] bool asked_for_room(Member& member);
   void empty_queue(core::ListenerIndex index);
+  void close(Source& source);
   void begin_to_serve(Member& member, core::ListenerIndex listener);
   void arm_listeners();
   void arm(Source& source, core::ListenerIndex index, bool wanted);

@@ -47,11 +47,18 @@ void Dispatcher::close_listener(core::ListenerIndex index) {
   Source& source = sources_[index];
   // Workers in accept race have it too, until they are gone.
   if (source.listener == nullptr || source.policy == config::Policy::accept_race) return;
-  source.listener->close();  // which also takes it out of the epoll set
+  close(source);
+}
+
+/// Others may have the same socket, and then a close alone would not take it out of the epoll set.
+void Dispatcher::close(Source& source) {
+  ::epoll_ctl(epoll_.native_handle(), EPOLL_CTL_DEL, source.listener->fd(), nullptr);
+  source.listener->close();
   source.armed = false;
 }
 
 void Dispatcher::remove_listener(core::ListenerIndex index) {
+  if (events_.removing) events_.removing(index);
   if (sources_[index].listener == nullptr) return;
   ::epoll_ctl(epoll_.native_handle(), EPOLL_CTL_DEL, sources_[index].listener->fd(), nullptr);
   std::erase(handing_out_, index);
@@ -59,8 +66,9 @@ void Dispatcher::remove_listener(core::ListenerIndex index) {
   sources_[index] = Source{};
 }
 
-/// Those in the kernel's queue would be reset by a close.
+/// Those in the kernel's queue would be reset by a close, unless somebody else keeps the socket.
 void Dispatcher::empty_queue(core::ListenerIndex index) {
+  if (sources_[index].listener->is_passed()) return;
   while (serves(index)) {
     auto connection = accept_one(index);
     if (!connection) break;
@@ -170,14 +178,16 @@ void Dispatcher::refuse(ChildId child) {
   turn();
 }
 
-void Dispatcher::forget(ChildId child) {
+Dispatcher::LaneStatus Dispatcher::forget(ChildId child) {
   const auto found = members_.find(child);
-  if (found == members_.end()) return;
+  if (found == members_.end()) return {};
   Member& member = *found->second;
+  LaneStatus last = status(child);
   if (member.seat) {
     ledger(member).end();
     balancer_.retire(*member.seat);
     take_back(member, Clock::now());
+    last = status(child);
     by_seat_[static_cast<std::size_t>(*member.seat)] = nullptr;
     balancer_.leave(*member.seat);
   }
@@ -188,6 +198,7 @@ void Dispatcher::forget(ChildId child) {
   ::epoll_ctl(epoll_.native_handle(), EPOLL_CTL_DEL, member.lane.wake_fd(), nullptr);
   members_.erase(found);
   turn();
+  return last;
 }
 
 void Dispatcher::stop_accepting() {
@@ -202,8 +213,7 @@ void Dispatcher::stop_accepting() {
     Source& source = sources_[index];
     if (source.listener == nullptr) continue;
     empty_queue(index);
-    source.armed = false;
-    source.listener->close();  // which also takes it out of the epoll set
+    close(source);
   }
   turn();
 }

@@ -36,6 +36,8 @@ struct DispatcherEvents {
   std::function<void(const Error&)> accept_failed;
   /// Nobody was ready to serve them for queue_timeout: `count` connections were reset.
   std::function<void(core::ListenerIndex, std::uint64_t count)> expired;
+  /// It is about to be forgotten, with what was counted of it. May be empty.
+  std::function<void(core::ListenerIndex)> removing = {};
 };
 
 /// Of one worker; what it says of itself are claims.

@@ -9,7 +9,8 @@
 namespace clusterd::runtime {
 
 Generations::Generations(Generation generation, const config::Settings& first,
-                         std::vector<os::Listener> listeners) {
+                         std::vector<os::Listener> listeners, os::PassedSockets passed)
+    : passed_(std::move(passed)) {
   Known known{first, {}};
   for (Index index = 0; index < listeners.size(); ++index) {
     open_[index] = std::make_unique<Open>(Open{first.listen[index], std::move(listeners[index])});
@@ -91,7 +92,8 @@ Result<Generations::Index> Generations::open(const config::Listen& listen, const
     return make_error("too many listeners, with those that old workers still serve");
   }
   const auto same = on_the_address_of(listen, next, before);
-  auto listener = same ? share_listener(open_[*same]->listener, listen) : open_listener(listen);
+  auto listener =
+      same ? share_listener(open_[*same]->listener, listen) : open_listener(listen, passed_);
   if (!listener) return listener.error();
   *free = std::make_unique<Open>(Open{listen, std::move(*listener)});
   return static_cast<Index>(free - open_.begin());

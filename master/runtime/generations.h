@@ -5,6 +5,7 @@
 #include "config/settings.h"
 #include "master/core/balancer.h"
 #include "master/os/listener.h"
+#include "master/os/passed_sockets.h"
 
 #include <array>
 #include <map>
@@ -24,7 +25,7 @@ class Generations {
 
   /// `listeners` are those of `first`, in its order; they have the indices from 0 on.
   Generations(Generation generation, const config::Settings& first,
-              std::vector<os::Listener> listeners);
+              std::vector<os::Listener> listeners, os::PassedSockets passed = {});
 
   [[nodiscard]] const config::Settings& settings(Generation generation) const;
   /// One a [[listen]] of its settings.
@@ -70,6 +71,7 @@ class Generations {
   [[nodiscard]] bool used(Index index) const;
 
   std::map<Generation, Known> known_;
+  os::PassedSockets passed_;
   std::array<std::unique_ptr<Open>, core::kMaxListeners> open_;
 };
 

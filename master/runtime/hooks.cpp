@@ -2,33 +2,17 @@
 
 #include "common/environment.h"
 #include "common/log.h"
+#include "master/os/memory_file.h"
 #include "master/runtime/child_spec.h"
 #include "master/runtime/describe.h"
 
+#include <algorithm>
 #include <cerrno>
-#include <fcntl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 #include <utility>
 
 namespace clusterd::runtime {
 namespace {
-
-/// A file in memory with this line, only to be read. Unlike a pipe it holds any event whole,
-/// however little the kernel grants to a pipe of this user.
-Result<UniqueFd> readable(const std::string& line) {
-  UniqueFd fd(::memfd_create("clusterd event", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!fd) return errno_error("make a file in memory");
-  std::string_view rest = line;
-  while (!rest.empty()) {
-    const ssize_t written = ::write(fd.get(), rest.data(), rest.size());
-    if (written < 0) return errno_error("write to a file in memory");
-    rest.remove_prefix(static_cast<std::size_t>(written));
-  }
-  ::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
-  ::lseek(fd.get(), 0, SEEK_SET);
-  return fd;
-}
 
 std::string how(const os::ProcessEnd& end) {
   using Kind = core::ExitStatus::Kind;
@@ -96,7 +80,7 @@ void Hooks::start_next() {
 void Hooks::start(const Job& job) {
   const auto program = programs_.find(job.event);
   if (program == programs_.end()) return;  // it was taken away while the event waited
-  const auto input = readable(job.json + "\n");
+  const auto input = os::memory_file("clusterd event", job.json + "\n");
   if (!input) return log::error("hook " + job.event + ": " + input.error().message());
   os::SpawnSpec spec;
   spec.program = program->second.front();
@@ -148,6 +132,11 @@ void Hooks::on_exit(std::uint64_t id) {
   if (!done_ || !running_.empty() || !waiting_.empty()) return;
   end_.cancel();
   std::exchange(done_, nullptr)();
+}
+
+bool Hooks::owns(pid_t pid) const {
+  return std::any_of(running_.begin(), running_.end(),
+                     [pid](const auto& entry) { return entry.second->process.pid() == pid; });
 }
 
 void Hooks::tell_dropped() {

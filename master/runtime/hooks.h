@@ -46,6 +46,9 @@ class Hooks {
   /// killed. For the end of the master, which a hook must hear of and may not hold up.
   void finish(std::function<void()> done);
 
+  /// Whether this process is a hook that has not been reaped.
+  [[nodiscard]] bool owns(pid_t pid) const;
+
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 
  private:

@@ -13,6 +13,8 @@ os::ListenerSpec::Kind to_os(config::Listen::Kind kind) {
       return os::ListenerSpec::Kind::unix_socket;
     case config::Listen::Kind::udp:
       return os::ListenerSpec::Kind::udp;
+    case config::Listen::Kind::passed:
+      break;
   }
   return os::ListenerSpec::Kind::tcp;
 }
@@ -40,9 +42,27 @@ Result<os::ListenerSpec> spec_of(const config::Listen& listen) {
   return spec;
 }
 
+/// What app.conf alone does not tell: it names a socket, and not of which kind.
+Result<os::Listener> find_passed(const config::Listen& listen, const os::PassedSockets& passed) {
+  auto socket = passed.find(listen.path);
+  if (!socket) return socket.error();
+  auto listener = os::Listener::adopt(std::move(*socket), "the passed socket " + listen.path);
+  if (!listener) return listener.error();
+  if (listener->is_datagram() && listen.policy != config::Policy::accept_race) {
+    return make_error("the passed socket " + listen.path +
+                      " is of UDP, which has no connections: it needs policy = \"accept-race\"");
+  }
+  if (!listener->has_ports() && listen.policy == config::Policy::sticky) {
+    return make_error("the passed socket " + listen.path +
+                      " is a Unix socket, whose clients have no address for policy = \"sticky\"");
+  }
+  return listener;
+}
+
 }  // namespace
 
-Result<os::Listener> open_listener(const config::Listen& listen) {
+Result<os::Listener> open_listener(const config::Listen& listen, const os::PassedSockets& passed) {
+  if (listen.kind == config::Listen::Kind::passed) return find_passed(listen, passed);
   const auto spec = spec_of(listen);
   if (!spec) return spec.error();
   return os::Listener::open(*spec);
@@ -51,11 +71,14 @@ Result<os::Listener> open_listener(const config::Listen& listen) {
 bool same_address(const config::Listen& a, const config::Listen& b) {
   if (a.kind != b.kind) return false;
   if (a.kind == config::Listen::Kind::unix_socket) return a.path == b.path;
+  if (a.kind == config::Listen::Kind::passed) return a.path == b.path;
   return a.address.text() == b.address.text() && a.v6only == b.v6only;
 }
 
 bool has_any_port(const config::Listen& listen) {
-  return listen.kind != config::Listen::Kind::unix_socket && listen.address.port() == 0;
+  using Kind = config::Listen::Kind;
+  const bool is_ip = listen.kind == Kind::tcp || listen.kind == Kind::udp;
+  return is_ip && listen.address.port() == 0;
 }
 
 Result<os::Listener> share_listener(const os::Listener& open, const config::Listen& listen) {

@@ -3,12 +3,14 @@
 #include "common/error.h"
 #include "config/settings.h"
 #include "master/os/listener.h"
+#include "master/os/passed_sockets.h"
 
 namespace clusterd::runtime {
 
-/// Opens what a [[listen]] says. Users and groups are looked up, which can block: at start, and
-/// when an operator reloads.
-[[nodiscard]] Result<os::Listener> open_listener(const config::Listen& listen);
+/// Opens what a [[listen]] says, or finds it among what was passed. Users and groups are looked up,
+/// which can block: at start, and when an operator reloads.
+[[nodiscard]] Result<os::Listener> open_listener(const config::Listen& listen,
+                                                 const os::PassedSockets& passed = {});
 
 /// The same address, in both.
 [[nodiscard]] bool same_address(const config::Listen& a, const config::Listen& b);

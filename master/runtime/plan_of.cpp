@@ -26,6 +26,7 @@ core::Plan plan_of(const config::Settings& settings) {
   plan.max_unavailable = settings.reload.max_unavailable;
   plan.max_generations = settings.reload.max_generations;
   plan.settle = settings.reload.settle;
+  plan.stop_delay = settings.stop_delay;
   plan.seed = static_cast<std::uint32_t>(::getpid());
   return plan;
 }

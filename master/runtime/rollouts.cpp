@@ -7,6 +7,7 @@
 #include "config/parse.h"
 #include "master/runtime/describe.h"
 #include "master/runtime/plan_of.h"
+#include "master/runtime/privileges.h"
 
 #include <algorithm>
 #include <utility>
@@ -125,7 +126,9 @@ std::optional<config::Settings> Rollouts::read(const std::vector<Reply>& replies
       mistakes.push_back(config::text(now.file, mistake));
     }
   } else {
-    mistakes = config::cannot_change(now, std::get<config::Settings>(loaded));
+    const auto& settings = std::get<config::Settings>(loaded);
+    mistakes = config::cannot_change(now, settings);
+    if (auto may = may_change_user(settings); !may) mistakes.push_back(may.error().message());
   }
   if (mistakes.empty()) return std::get<config::Settings>(std::move(loaded));
   log::error("not reloaded: " + mistakes.front() +
@@ -154,6 +157,7 @@ void Rollouts::begin(Kind kind, std::vector<Reply> replies) {
   }
   const std::vector<std::string> changes = config::changes(now(), settings);
   if (auto opened = open(next, settings); !opened) {
+    needs_.abandon();
     needs_.generations.restore(in_force_);
     const std::string why = opened.error().message();
     log::error("not reloaded: " + why);
@@ -168,11 +172,12 @@ void Rollouts::begin(Kind kind, std::vector<Reply> replies) {
 }
 
 Result<void> Rollouts::open(Generation generation, const config::Settings& settings) {
+  if (auto prepared = needs_.prepare(settings); !prepared) return prepared.error();
   auto opened = needs_.generations.add(generation, settings, in_force_);
   if (!opened) return opened.error();
   for (const core::ListenerIndex index : *opened) {
     const config::Listen& listen = needs_.generations.listen(index);
-    if (listen.kind == config::Listen::Kind::udp) continue;
+    if (needs_.generations.listener(index)->is_datagram()) continue;
     auto added = needs_.dispatcher.add_listener(index, *needs_.generations.listener(index),
                                                 listen.policy, listen.queue_timeout);
     if (added) continue;
@@ -208,7 +213,8 @@ void Rollouts::ended(const core::RolloutEnded& ended) {
                 over.changes));
     return tidy();
   }
-  if (needs_.cluster.state() == core::ClusterState::running) {  // else all listeners close
+  needs_.abandon();
+  if (needs_.cluster.state() <= core::ClusterState::delaying) {  // else all listeners close
     for (const core::ListenerIndex index : over.suspended) needs_.dispatcher.resume_listener(index);
     for (const core::ListenerIndex index : needs_.generations.removed(over.generation, in_force_)) {
       needs_.dispatcher.suspend_listener(index);  // for those of its clients who came

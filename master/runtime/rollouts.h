@@ -26,6 +26,9 @@ class Rollouts {
     std::function<void(core::Event)> handle;
     /// The end of a living child's stderr.
     std::function<std::string(ChildId)> last_words;
+    /// Opens, beside the listeners, what else the next settings want; and lets that go again.
+    std::function<Result<void>(const config::Settings&)> prepare;
+    std::function<void()> abandon;
     /// These settings are what holds from now on.
     std::function<void(const config::Settings&)> in_force;
   };

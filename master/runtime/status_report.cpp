@@ -3,6 +3,7 @@
 #include "common/json.h"
 #include "common/version.h"
 #include "master/runtime/describe.h"
+#include "master/runtime/status_self.h"
 
 #include <algorithm>
 #include <unistd.h>
@@ -11,32 +12,6 @@ namespace clusterd::runtime {
 namespace {
 
 using core::ChildState;
-using core::ClusterState;
-
-const char* policy_name(config::Policy policy) {
-  switch (policy) {
-    case config::Policy::round_robin:
-      return "round-robin";
-    case config::Policy::accept_race:
-      return "accept-race";
-    case config::Policy::least_connections:
-      return "least-connections";
-    case config::Policy::sticky:
-      return "sticky";
-  }
-  return "?";
-}
-
-/// What an operator is told: `running` below full strength is degraded.
-const char* state_name(const StatusSource& source) {
-  if (source.cluster.state() == ClusterState::running) {
-    if (source.cluster.rollout()) return "reloading";
-    const bool whole =
-        source.cluster.at_strength(Role::agent) && source.cluster.at_strength(Role::worker);
-    if (!whole) return "degraded";
-  }
-  return core::to_string(source.cluster.state());
-}
 
 /// On its way out is one state to the outside, whatever gets it there.
 const char* state_name(ChildState state) {
@@ -277,11 +252,21 @@ void write_slots(JsonWriter& json, const StatusSource& source) {
 
 std::string status_report(const StatusSource& source) {
   JsonWriter json;
-  json.begin_object().member("name", source.settings.name).member("state", state_name(source));
+  json.begin_object()
+      .member("name", source.settings.name)
+      .member("state", state_name(source.cluster));
+  write_readiness(json, source.cluster, source.now);
+  write_log(json);
   json.member("generation", number_of(source.cluster.generation()));
   write_rollout(json, source.cluster);
   write_processes(json, source);
   write_listeners(json, source);
+  json.key("http");
+  if (source.http.empty()) {
+    json.null();
+  } else {
+    json.begin_object().member("address", source.http).end_object();
+  }
   write_workers(json, source);
   write_slots(json, source);
   write_restarts(json, source);

@@ -21,6 +21,7 @@ struct StatusSource {
   std::map<ChildId, pid_t> pids{};
   std::map<ChildId, std::string> words{};  ///< what a child last said of itself, with STATUS=
   TimePoint started_at;
+  std::string http{};  ///< where the agent serves [http]; empty: nowhere
   TimePoint now;
 };
 

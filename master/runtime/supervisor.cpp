@@ -1,9 +1,13 @@
 #include "master/runtime/supervisor.h"
 
 #include "common/log.h"
+#include "master/os/self.h"
 #include "master/runtime/child_spec.h"
+#include "master/runtime/describe.h"
+#include "master/runtime/orphanage.h"
 #include "master/runtime/plan_of.h"
 
+#include <algorithm>
 #include <csignal>
 #include <random>
 #include <sys/socket.h>
@@ -26,36 +30,46 @@ core::ExitStatus to_status(const os::ProcessEnd& end) {
 }  // namespace
 
 Supervisor::Supervisor(const config::Settings& settings, std::vector<std::string> sets,
-                       std::vector<os::Listener> listeners, os::UnixListener control,
-                       const rlimit& open_files)
-    : generations_(Generation{1}, settings, std::move(listeners)),
-      open_files_(open_files),
+                       Resources resources, Outside outside)
+    : generations_(Generation{1}, settings, std::move(resources.listeners),
+                   std::move(resources.manager.sockets)),
+      open_files_(resources.open_files),
+      outside_(std::move(outside)),
       cluster_(plan_of(settings)),
       timers_(io_, [this](core::TimerId id) { handle(core::TimerFired{id}); }),
       signals_(io_, SIGTERM, SIGINT, SIGQUIT),
       log_timer_(io_),
       dispatcher_(io_, DispatcherOptions::of(settings.worker), dispatcher_events()),
-      rollouts_({.cluster = cluster_,
-                 .generations = generations_,
-                 .dispatcher = dispatcher_,
-                 .handle = [this](core::Event event) { handle(std::move(event)); },
-                 .last_words =
-                     [this](ChildId id) {
-                       const auto found = children_.find(id);
-                       return found == children_.end() ? "" : found->second->output.last_words();
-                     },
-                 .in_force = [this](const config::Settings& now) { in_force(now); }},
-                std::move(sets)),
+      http_(io_, {cluster_, dispatcher_, generations_}, settings.http, std::move(resources.http)),
+      rollouts_(
+          {.cluster = cluster_,
+           .generations = generations_,
+           .dispatcher = dispatcher_,
+           .handle = [this](core::Event event) { handle(std::move(event)); },
+           .last_words =
+               [this](ChildId id) {
+                 const auto found = children_.find(id);
+                 return found == children_.end() ? "" : found->second->output.last_words();
+               },
+           .prepare = [this](const config::Settings& next) { return http_.prepare(next.http); },
+           .abandon = [this] { http_.abandon(); },
+           .in_force = [this](const config::Settings& now) { in_force(now); }},
+          std::move(sets)),
       health_(io_, std::random_device()(), health_events()),
       notifications_(io_, [this](ChildId id, const notify::Said& said) { on_notice(id, said); }),
-      hooks_(io_, settings, open_files),
-      event_log_(
-          [this](const std::string& name, const std::string& json) { hooks_.run(name, json); }),
-      control_(io_, std::move(control),
-               [this](const std::string& verb, const CheckedJson& request, const Reply& reply) {
-                 return answer(verb, request, reply);
-               },
-               {"status", "stop", "recycle", "kill"}) {}
+      hooks_(io_, settings, open_files_),
+      event_log_([this](const std::string& name, const std::string& json) {
+        http_.counters().event(name);
+        hooks_.run(name, json);
+      }),
+      manager_(io_, std::move(resources.manager.notify), resources.manager.watchdog, cluster_),
+      control_(
+          io_, std::move(resources.control),
+          [this](const std::string& verb, const CheckedJson& request, const Reply& reply) {
+            return answer(verb, request, reply);
+          },
+          {"status", "stop", "recycle", "kill"},
+          settings.control.group ? std::optional(settings.control.group->gid) : std::nullopt) {}
 
 Dispatcher::Events Supervisor::dispatcher_events() {
   return {
@@ -68,14 +82,15 @@ Dispatcher::Events Supervisor::dispatcher_events() {
           [this](core::ListenerIndex index, std::uint64_t count) {
             log::warn(std::to_string(count) + " connections to " + generations_.listen(index).name +
                       " were reset: nobody was ready within queue_timeout");
-          }};
+          },
+      .removing = [this](core::ListenerIndex index) { http_.listener_goes(index); }};
 }
 
 core::Outcome Supervisor::run() {
   log::on_waiting([this] { keep_log_flowing(); });
   for (const core::ListenerIndex index : generations_.indices()) {
     const config::Listen& listen = generations_.listen(index);
-    if (listen.kind == config::Listen::Kind::udp) continue;
+    if (generations_.listener(index)->is_datagram()) continue;
     if (auto added = dispatcher_.add_listener(index, *generations_.listener(index), listen.policy,
                                               listen.queue_timeout);
         !added) {
@@ -84,9 +99,17 @@ core::Outcome Supervisor::run() {
   }
   for (const int signal : {SIGHUP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2}) signals_.add(signal);
   watch_signals();
+  os::release_signals();
+  const Orphanage orphanage(io_, [this](pid_t pid) {
+    return hooks_.owns(pid) || std::any_of(children_.begin(), children_.end(), [pid](auto& each) {
+             return each.second->process.pid() == pid;
+           });
+  });
   record_start();
+  manager_.start();
   handle(core::Start{});
   io_.run();
+  os::hold_signals();  // for good: one that comes now must not be how it ends
   log::on_waiting(nullptr);
   return outcome_;
 }
@@ -106,6 +129,7 @@ void Supervisor::handle(core::Event event) {
     }
   }
   handling_ = false;
+  manager_.look();
   answer_scaling();
   rollouts_.proceed();
 }
@@ -196,7 +220,7 @@ void Supervisor::carry_out(const core::SignalChild& action) {
 }
 
 void Supervisor::carry_out(const core::Forget& action) {
-  dispatcher_.forget(action.child);
+  http_.worker_gone(action.child, dispatcher_.forget(action.child));
   messenger_.leave(action.child);
   notifications_.close(action.child);
   const auto found = children_.find(action.child);
@@ -221,15 +245,21 @@ void Supervisor::carry_out(const core::AnnounceReady&) {
     log::info("serving " + generations_.listen(index).name + " on " +
               generations_.listener(index)->text());
   }
+  if (!http_.address().empty()) log::info("health and metrics on " + http_.address());
   messenger_.cluster_is_ready();
+  if (outside_.all_ready) outside_.all_ready();
 }
 
 void Supervisor::carry_out(const core::RolloutCommitted&) { rollouts_.committed(); }
 
-void Supervisor::carry_out(const core::RolloutEnded& action) { rollouts_.ended(action); }
+void Supervisor::carry_out(const core::RolloutEnded& action) {
+  manager_.look();  // before `clusterd reload` ends: a manager that waits for both is not misled
+  rollouts_.ended(action);
+}
 
 void Supervisor::carry_out(const core::Finish& action) {
   outcome_ = action.outcome;
+  manager_.finish(describe(outcome_));
   hooks_.finish([this] { io_.stop(); });
 }
 

@@ -3,8 +3,6 @@
 #include "common/protocol.h"
 #include "config/settings.h"
 #include "master/core/cluster.h"
-#include "master/os/listener.h"
-#include "master/os/unix_listener.h"
 #include "master/runtime/child.h"
 #include "master/runtime/control_server.h"
 #include "master/runtime/dispatcher.h"
@@ -12,9 +10,12 @@
 #include "master/runtime/generations.h"
 #include "master/runtime/health.h"
 #include "master/runtime/hooks.h"
+#include "master/runtime/http_service.h"
 #include "master/runtime/messenger.h"
 #include "master/runtime/notifications.h"
+#include "master/runtime/outside.h"
 #include "master/runtime/rollouts.h"
+#include "master/runtime/service_manager.h"
 #include "master/runtime/timers.h"
 
 #include <boost/asio/io_context.hpp>
@@ -32,10 +33,9 @@ namespace clusterd::runtime {
 /// here, in its order. Decides nothing.
 class Supervisor {
  public:
-  /// `sets` are what --set said.
-  Supervisor(const config::Settings& settings, std::vector<std::string> sets,
-             std::vector<os::Listener> listeners, os::UnixListener control,
-             const rlimit& open_files);
+  /// `sets` are what --set said. Signals that were held come from run() on.
+  Supervisor(const config::Settings& settings, std::vector<std::string> sets, Resources resources,
+             Outside outside = {});
 
   /// Lives until the cluster is finished. Says how that came about.
   [[nodiscard]] core::Outcome run();
@@ -75,6 +75,7 @@ class Supervisor {
   // supervisor_orders.cpp: what an operator asks for, by a signal or on the control socket.
   void watch_signals();
   void on_signal(int number);
+  void reopen_log();
   [[nodiscard]] bool obey(const std::string& verb, const CheckedJson& request, const Reply& reply);
   void scale(std::int64_t workers, const Reply& reply);
   void with_worker_of(const CheckedJson& request, const Reply& reply,
@@ -102,10 +103,12 @@ class Supervisor {
   void on_message(ChildId id, const protocol::Ready&);
   void on_message(ChildId id, const protocol::Refuse&);
   void on_message(ChildId id, const protocol::Suicide& suicide);
+  void on_message(ChildId id, const protocol::Report& report);
 
   boost::asio::io_context io_{1};
   Generations generations_;
   rlimit open_files_;
+  Outside outside_;
   TimePoint started_at_ = Clock::now();
   core::Cluster cluster_;
   core::Outcome outcome_;
@@ -117,6 +120,7 @@ class Supervisor {
   boost::asio::signal_set signals_;
   boost::asio::steady_timer log_timer_;
   Dispatcher dispatcher_;
+  HttpService http_;
   Messenger messenger_;
   Rollouts rollouts_;
   Health health_;
@@ -125,6 +129,7 @@ class Supervisor {
   Hooks hooks_;
   EventLog event_log_;
   bool told_of_stop_ = false;
+  ServiceManager manager_;
   ControlServer control_;
 };
 

@@ -40,7 +40,7 @@ void Supervisor::on_signal(int number) {
       handle(core::StopRequested{false});
       break;
     case SIGINT: {
-      const bool again = cluster_.state() == core::ClusterState::stopping;
+      const bool again = cluster_.state() > core::ClusterState::running;
       log::info(again ? "got INT again: stopping now" : "got INT: stopping (again: now)");
       handle(core::StopRequested{again});
       break;
@@ -51,7 +51,9 @@ void Supervisor::on_signal(int number) {
       break;
     case SIGHUP:
       log::info("got HUP: reloading");
+      manager_.reload_asked();
       rollouts_.ask(Rollouts::Kind::reload, Reply());
+      manager_.look();
       break;
     case SIGTTIN:
       log::info("got TTIN: one worker more");
@@ -61,10 +63,22 @@ void Supervisor::on_signal(int number) {
       log::info("got TTOU: one worker less");
       scale(now - 1, Reply());
       break;
+    case SIGUSR1:
+      reopen_log();
+      break;
     default:
       log::warn("got " + signal_name(number) + ": it has no meaning in this version");
       break;
   }
+}
+
+void Supervisor::reopen_log() {
+  if (!outside_.reopen_log) return log::info("got USR1: there is no log.file to open anew");
+  if (const auto opened = outside_.reopen_log(); !opened) {
+    return log::error("got USR1: the log stays where it was: " + opened.error().message());
+  }
+  log::reopened();
+  log::info("got USR1: the log goes on here");
 }
 
 /// False if there is no such verb.
@@ -148,6 +162,7 @@ void Supervisor::answer_scaling() {
 void Supervisor::in_force(const config::Settings& settings) {
   log::set_level(settings.log.level);
   hooks_.configure(settings);
+  http_.commit();
 }
 
 }  // namespace clusterd::runtime

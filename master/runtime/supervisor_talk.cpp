@@ -1,6 +1,7 @@
 // What is told of it all: to the log, to the hooks, and to whoever asks on the control socket.
 #include "common/json.h"
 #include "common/log.h"
+#include "master/runtime/describe.h"
 #include "master/runtime/note_event.h"
 #include "master/runtime/notes.h"
 #include "master/runtime/status_report.h"
@@ -22,6 +23,7 @@ void Supervisor::carry_out(const core::Note& note) {
   const bool started = found != children_.end();
   const pid_t pid = started ? found->second->process.pid() : 0;
   write_note(note, pid);
+  http_.counters().saw(note);
   auto event = to_event(note, pid, started ? found->second->generation : cluster_.generation());
   if (event && note.kind == core::Note::Kind::scale) {
     event->numbers = {{"workers", cluster_.slots().size()}};
@@ -55,19 +57,26 @@ void Supervisor::record_start() {
 
 /// Called after each step: says once that the cluster stops, and which event did that.
 void Supervisor::record_stop(const core::Event& cause) {
-  if (told_of_stop_ || cluster_.state() < core::ClusterState::stopping) return;
+  if (told_of_stop_ || cluster_.state() <= core::ClusterState::running) return;
   told_of_stop_ = true;
   Event event = about_master("stop");
   event.uptime = Clock::now() - started_at_;
   const auto* asked = std::get_if<core::StopRequested>(&cause);
   event.planned = asked != nullptr;
   event.reason = asked == nullptr ? "it gave up" : asked->now ? "asked to, now" : "asked to";
+  if (cluster_.state() == core::ClusterState::delaying) {
+    const Duration delay = cluster_.stops_at() - Clock::now();
+    log::info("not ready any more; serving on for " + describe(delay) + " (stop_delay)");
+    event.numbers = {
+        {"delay_ms", std::chrono::duration_cast<std::chrono::milliseconds>(delay).count()}};
+  }
   event_log_.record(event);
 }
 
 void Supervisor::on_stall(ChildId id, std::uint32_t count) {
   log::warn(to_string(id) + " left connections untaken for stall_timeout; they go to others (" +
             std::to_string(count) + ")");
+  http_.counters().stalled(count);
   Event event = about(id, "stall");
   event.numbers = {{"connections", count}};
   event_log_.record(event);
@@ -109,6 +118,7 @@ std::string Supervisor::status() const {
                       .generations = generations_,
                       .in_force = rollouts_.in_force(),
                       .started_at = started_at_,
+                      .http = http_.address(),
                       .now = Clock::now()};
   for (const auto& [id, child] : children_) {
     source.pids[id] = child->process.pid();

@@ -28,13 +28,13 @@ using test::eventually;
 using test::TempDir;
 
 UnixListener open(const std::string& path) {
-  auto socket = open_control_socket(path);
+  auto socket = open_control_socket({path});
   REQUIRE(socket.has_value());
   return std::move(*socket);
 }
 
 std::string refusal_of(const std::string& path) {
-  const auto socket = open_control_socket(path);
+  const auto socket = open_control_socket({path});
   REQUIRE_FALSE(socket.has_value());
   return socket.error().message();
 }
@@ -131,7 +131,7 @@ TEST_CASE("a second master is refused with the first one's pid, and takes nothin
   const std::string path = dir.path("ctl.sock");
   const UnixListener first = open(path);
   const ino_t inode = look_at(path).st_ino;
-  const auto second = open_control_socket(path);
+  const auto second = open_control_socket({path});
   REQUIRE_FALSE(second.has_value());
   CHECK(second.error().code == std::errc::address_in_use);
   CHECK(second.error().message().find(std::to_string(::getpid())) != std::string::npos);
@@ -147,7 +147,7 @@ TEST_CASE("a second master does not wait for a first one that has stopped accept
   const auto waiting = connect_unix(path, 0);  // the backlog is full with it
   REQUIRE(waiting.has_value());
   auto second =
-      std::async(std::launch::async, [&path] { return open_control_socket(path).has_value(); });
+      std::async(std::launch::async, [&path] { return open_control_socket({path}).has_value(); });
   const bool answered =
       eventually([&] { return second.wait_for(0s) == std::future_status::ready; }, 10s);
   CHECK(answered);
@@ -224,7 +224,7 @@ TEST_CASE("a folder where others could put a socket of their own is refused") {
     CHECK(mode_of(folder) == mode);
   }
   REQUIRE(::chmod(folder.c_str(), 01777) == 0);  // as /tmp: what is there can only be ours
-  CHECK(open_control_socket(path).has_value());
+  CHECK(open_control_socket({path}).has_value());
 }
 
 TEST_CASE("a folder that is a file is refused") {

@@ -14,6 +14,7 @@
 #include <sstream>
 #include <stdlib.h>
 #include <string>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -182,8 +183,35 @@ TEST_CASE("a reader that is gone swallows everything") {
   NonblockingWriter late(ends.out.get(), kMostWaiting);  // it was gone from the beginning
   for (int number = 0; number < kLines; ++number) late.write(line(number));
   CHECK_FALSE(late.waiting());
-  CHECK(late.dropped() == 0);
+  CHECK(late.dropped() == kLines);
   ::sigaction(SIGPIPE, &before, nullptr);
+}
+
+TEST_CASE("what does not fit into a file is counted, and told when there is room again") {
+  const test::TempDir dir;
+  const UniqueFd file(::open(dir.path("file").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600));
+  NonblockingWriter writer(file.get());
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+  struct sigaction ignore{};
+  struct sigaction handler{};
+  ignore.sa_handler = SIG_IGN;
+  ::sigaction(SIGXFSZ, &ignore, &handler);
+  const rlimit ten_bytes{10, before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &ten_bytes) == 0);
+  writer.write("1234567\n");
+  writer.write("half a line\n");
+  writer.write("lost\nlost\n");
+  const bool waits = writer.waiting();
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
+  ::sigaction(SIGXFSZ, &handler, nullptr);
+  CHECK_FALSE(waits);  // no timer has to run for it
+  CHECK(writer.dropped() == 3);
+  writer.write("there is room\n");
+  writer.write("and more\n");
+  CHECK(test::read_file(dir.path("file")) ==
+        "1234567\nha\n(3 log lines dropped)\nthere is room\nand more\n");
+  CHECK(writer.dropped() == 3);
 }
 
 TEST_CASE("a file is appended to, after what others wrote to it") {

@@ -27,7 +27,7 @@ using test::eventually;
 /// which is answered when the test does so. The first two are answered at once.
 struct Server {
   Server() : path(dir.path("ctl.sock")) {
-    auto socket = os::open_control_socket(path);
+    auto socket = os::open_control_socket({path});
     REQUIRE(socket.has_value());
     server.emplace(
         io, std::move(*socket),
@@ -410,6 +410,7 @@ TEST_CASE("root has a share of its own, and others have none") {
   Client stranger = connect_as(1);
   const As master(kMasters);
   CHECK(is_refusal(clients.back().ask(kWait)));
+  CHECK(is_refusal(stranger.hear()));  // with a word
   CHECK(stranger.hear() == "(end)");
   root.say(kWait);
   REQUIRE(eventually([&] { return server.turn(), server.waiting.size() == 9; }, 10s));

@@ -50,7 +50,7 @@ class FakeMaster {
 
  private:
   static os::UnixListener open(const std::string& path) {
-    auto socket = os::open_control_socket(path);
+    auto socket = os::open_control_socket({path});
     REQUIRE(socket.has_value());
     return std::move(*socket);
   }

@@ -8,6 +8,8 @@
 
 #include <sstream>
 #include <stdexcept>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace clusterd::test {
 namespace {
@@ -17,10 +19,14 @@ std::string app_conf(const ClusterOptions& options) {
   const auto words =
       options.command.empty() ? std::vector<std::string>{http_worker()} : options.command;
   for (const std::string& word : words) command += (command.empty() ? "\"" : ", \"") + word + "\"";
-  return "name = \"test\"\nworkers = " + std::to_string(options.workers) +
-         "\n[[listen]]\nname = \"http\"\naddress = \"127.0.0.1:0\"\npolicy = \"" + options.policy +
-         "\"\n" + options.listen_keys + "[worker]\ncommand = [" + command + "]\n" +
-         options.worker_keys + "\n[control]\nsocket = \"ctl.sock\"\n[log]\nlevel = \"debug\"\n" +
+  std::string top = "name = \"test\"\n";
+  if (!options.pidfile.empty()) top += "pidfile = \"" + options.pidfile + "\"\n";
+  if (!options.stop_delay.empty()) top += "stop_delay = \"" + options.stop_delay + "\"\n";
+  return top + "workers = " + std::to_string(options.workers) + "\n" + options.top +
+         "[[listen]]\nname = \"http\"\naddress = \"" + options.address + "\"\npolicy = \"" +
+         options.policy + "\"\n" + options.listen_keys + "[worker]\ncommand = [" + command + "]\n" +
+         options.worker_keys + "\n[control]\nsocket = \"ctl.sock\"\n" + options.control_keys +
+         "[log]\nlevel = \"debug\"\n" + options.log_keys +
          // Most tests kill more workers than is good for a service.
          (options.more.find("[restart]") == std::string::npos ? "[restart]\nlimit = 100000\n"
                                                               : "") +
@@ -28,6 +34,18 @@ std::string app_conf(const ClusterOptions& options) {
 }
 
 }  // namespace
+
+std::vector<std::string> as(uid_t user, const std::vector<std::string>& argv, gid_t group) {
+  std::vector<std::string> whole = {"setpriv", "--reuid", std::to_string(user), "--regid",
+                                    std::to_string(user)};
+  if (group == 0) {
+    whole.emplace_back("--clear-groups");
+  } else {
+    whole.insert(whole.end(), {"--groups", std::to_string(group)});
+  }
+  whole.insert(whole.end(), argv.begin(), argv.end());
+  return whole;
+}
 
 std::string clusterd_program() { return CLUSTERD_TEST_PROGRAM; }
 std::string http_worker() { return CLUSTERD_TEST_HTTP_WORKER; }
@@ -46,9 +64,18 @@ std::string fixture_worker() { return CLUSTERD_TEST_FIXTURE_WORKER; }
 
 Cluster::Cluster(const ClusterOptions& options) {
   dir_.write("app.conf", app_conf(options));
-  master_ = std::make_unique<Program>(std::vector<std::string>{clusterd_program(), "start", conf()},
-                                      dir_.path("out"),
-                                      options.err.empty() ? dir_.path("err") : options.err);
+  // Others have to get in, to whatever its mode is.
+  if (!options.top.empty() || !options.control_keys.empty() || options.as != 0) {
+    (void)!::chmod(dir_.path().c_str(), 0755);
+  }
+  std::vector<std::string> argv = options.under;
+  argv.insert(argv.end(), {clusterd_program(), "start", conf()});
+  if (options.as != 0) {
+    (void)!::chown(dir_.path().c_str(), options.as, options.as);
+    argv = as(options.as, argv);
+  }
+  master_ = std::make_unique<Program>(
+      argv, dir_.path("out"), options.err.empty() ? dir_.path("err") : options.err, options.passed);
   if (!options.wait_until_running) return;
   const bool up = eventually([&] { return running(options.workers) || !master_->running(); },
                              std::chrono::seconds(30));

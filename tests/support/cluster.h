@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <sys/types.h>
 #include <vector>
 
 namespace clusterd::test {
@@ -25,14 +26,27 @@ namespace clusterd::test {
 [[nodiscard]] std::string messages_worker();
 [[nodiscard]] std::string fixture_worker();
 
+/// A command line that root runs as this user and group, and perhaps one more group.
+[[nodiscard]] std::vector<std::string> as(uid_t user, const std::vector<std::string>& argv,
+                                          gid_t group = 0);
+
 struct ClusterOptions {
   unsigned workers = 2;
   std::string policy = "round-robin";
   std::vector<std::string> command{};  ///< default: http-worker
   std::string worker_keys{};           ///< more lines of [worker]
   std::string listen_keys{};           ///< more lines of [[listen]]
+  std::string log_keys{};              ///< more lines of [log]
   std::string more{};                  ///< more tables
+  std::string top{};                   ///< more keys of the top level
+  std::string control_keys{};          ///< more lines of [control]
+  uid_t as = 0;                        ///< whom root starts the master as; 0: as itself
   bool wait_until_running = true;
+  std::string address = "127.0.0.1:0";
+  std::vector<int> passed{};         ///< sockets that the master gets as from a service manager
+  std::string pidfile{};             ///< as seen from app.conf's folder
+  std::string stop_delay{};          ///< "10s"
+  std::vector<std::string> under{};  ///< a program that runs clusterd, and its arguments
   std::string err{};  ///< where the master's stderr goes; default: where log() reads it
 };
 

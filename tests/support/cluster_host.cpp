@@ -172,7 +172,7 @@ void ClusterHost::judge() const {
   must(rolling == cluster.rollout().has_value(), "it knows of its rollout");
   must(cluster.children().size() == children.size(), "it knows who is alive");
   must(cluster.ready() == ready_workers(), "it knows who is ready");
-  const bool serving = state == ClusterState::starting || state == ClusterState::running;
+  const bool serving = state >= ClusterState::starting && state <= ClusterState::delaying;
   judge_departures();
   judge_budget();
   judge_slot(cluster.agent_slot(), Role::agent, {}, serving);

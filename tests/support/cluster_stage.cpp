@@ -57,7 +57,10 @@ std::string Stage::tell(const Event& event) {
   for (const Action& action : cluster_.step(now_, event)) {
     if (const auto* timer = std::get_if<SetTimer>(&action)) timers_.emplace(timer->at, timer->id);
     if (const auto* finish = std::get_if<Finish>(&action)) outcome_ = finish->outcome;
-    if (const auto* note = std::get_if<Note>(&action)) notes_.push_back(*note);
+    if (const auto* note = std::get_if<Note>(&action)) {
+      notes_.push_back(*note);
+      if (noted_) noted_(*note);
+    }
     add_words(text, std::visit(ActionInWords{}, action));
   }
   return text;

@@ -5,9 +5,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace clusterd::testing {
@@ -37,6 +39,8 @@ class Stage {
   [[nodiscard]] const std::optional<core::Outcome>& outcome() const { return outcome_; }
   /// Of the last event.
   [[nodiscard]] core::Note note(core::Note::Kind kind) const;
+  /// Called with each note from now on.
+  void on_note(std::function<void(const core::Note&)> noted) { noted_ = std::move(noted); }
 
  private:
   core::Cluster cluster_;
@@ -44,6 +48,7 @@ class Stage {
   std::multimap<TimePoint, core::TimerId> timers_;
   std::optional<core::Outcome> outcome_;
   std::vector<core::Note> notes_;
+  std::function<void(const core::Note&)> noted_;
 };
 
 [[nodiscard]] ChildId agent(std::uint32_t number);

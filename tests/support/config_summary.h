@@ -47,7 +47,12 @@ inline std::string summary(const config::Worker& worker) {
   if (worker.umask) out << " umask " << std::oct << *worker.umask << std::dec;
   if (worker.nofile) out << " nofile " << *worker.nofile;
   if (worker.nice) out << " nice " << *worker.nice;
+  if (worker.nproc) out << " nproc " << *worker.nproc;
+  if (worker.memlock) out << " memlock " << *worker.memlock;
+  if (worker.core) out << " core " << *worker.core;
   out << " sched " << static_cast<int>(worker.sched);
+  if (worker.affinity.kind != config::Affinity::Kind::none) out << " on";
+  for (const unsigned cpu : worker.affinity.cpus) out << ' ' << cpu;
   return out.str();
 }
 
@@ -56,6 +61,7 @@ inline std::string summary(const config::Settings& s) {
   std::ostringstream out;
   out << s.file << ' ' << s.directory << ' ' << s.name << ' ' << s.workers << " ("
       << s.workers_reason << ")\n";
+  if (s.user) out << s.user->user << ' ' << s.user->uid << ' ' << s.user->gid << '\n';
   for (const config::Listen& listen : s.listen) out << summary(listen) << '\n';
   out << summary(s.worker) << '\n';
   out << as_ms(s.restart.backoff_first) << ' ' << as_ms(s.restart.backoff_max) << ' '
@@ -63,7 +69,10 @@ inline std::string summary(const config::Settings& s) {
       << static_cast<int>(s.restart.on_giveup) << ' ' << as_ms(s.restart.giveup_retry) << '\n'
       << s.reload.surge << ' ' << s.reload.max_unavailable << ' ' << s.reload.max_generations << ' '
       << as_ms(s.reload.settle) << '\n'
-      << s.control.socket << ' ' << static_cast<int>(s.log.level) << ' ' << s.log.capture;
+      << s.control.socket << ' ' << static_cast<int>(s.log.level) << ' ' << s.log.capture
+      << (s.http.at ? " " + s.http.at->address.text() + s.http.at->path : "");
+  out << ' ' << std::oct << s.control.mode << std::dec;
+  if (s.control.group) out << ' ' << s.control.group->name;
   for (const auto& [event, argv] : s.hooks) {
     out << '\n' << event << ':';
     for (const std::string& word : argv) out << ' ' << word;

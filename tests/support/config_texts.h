@@ -56,6 +56,22 @@ inline Result<std::string> fake_read_file(const std::string& path, std::size_t l
   return found->second;
 }
 
+/// www-data (33, of 33 and 44), alice (1000, of 1000); 4242 has no name. Groups: www-data (33), adm
+/// (4).
+inline Result<config::Identity> fake_find_user(const std::string& name) {
+  if (name == "www-data" || name == "33") {
+    return config::Identity{"www-data", 33, 33, {33, 44}, "/var/www", "/bin/false"};
+  }
+  if (name == "alice") return config::Identity{name, 1000, 1000, {1000}, "/srv/alice", "/bin/sh"};
+  if (name == "4242") return config::Identity{name, 4242, static_cast<gid_t>(-1), {}, "", ""};
+  return make_error("there is no user \"" + name + "\"");
+}
+inline Result<config::Group> fake_find_group(const std::string& name) {
+  if (name == "www-data" || name == "33") return config::Group{"www-data", 33};
+  if (name == "adm" || name == "4") return config::Group{"adm", 4};
+  return make_error("there is no group \"" + name + "\"");
+}
+
 inline Surroundings surroundings(const std::string& file = "/etc/shop/shop.conf") {
   Surroundings result;
   result.file = file;
@@ -66,6 +82,11 @@ inline Surroundings surroundings(const std::string& file = "/etc/shop/shop.conf"
   result.why_not_executable = &fake_why_not;
   result.why_not_folder = &fake_why_not_folder;
   result.read_file = &fake_read_file;
+  result.find_user = &fake_find_user;
+  result.find_group = &fake_find_group;
+  result.user_names = [] { return std::vector<std::string>{"root", "www-data", "alice"}; };
+  result.group_names = [] { return std::vector<std::string>{"root", "www-data", "adm"}; };
+  result.allowed_cpus = {0, 1, 3};
   return result;
 }
 

@@ -13,7 +13,19 @@
 namespace clusterd::test {
 namespace {
 
-pid_t start(const std::vector<std::string>& argv, const std::string& out, const std::string& err) {
+/// In the child. The numbers are those of a test, which are far from the first ones.
+void pass(const std::vector<int>& sockets) {
+  int number = 3;
+  for (const int socket : sockets) ::fcntl(socket, F_DUPFD, 512 + number++);
+  for (int fd = 3; fd < number; ++fd) ::dup2(512 + fd, fd);
+  for (int fd = number; fd < 1024; ++fd) ::close(fd);
+  if (sockets.empty()) return;
+  ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
+  ::setenv("LISTEN_FDS", std::to_string(sockets.size()).c_str(), 1);
+}
+
+pid_t start(const std::vector<std::string>& argv, const std::string& out, const std::string& err,
+            const std::vector<int>& passed = {}) {
   std::vector<char*> pointers;
   for (const std::string& word : argv) pointers.push_back(const_cast<char*>(word.c_str()));
   pointers.push_back(nullptr);
@@ -26,7 +38,7 @@ pid_t start(const std::vector<std::string>& argv, const std::string& out, const 
   ::dup2(::open("/dev/null", O_RDONLY), STDIN_FILENO);
   ::dup2(to_out, STDOUT_FILENO);
   ::dup2(to_err, STDERR_FILENO);
-  for (int fd = 3; fd < 256; ++fd) ::close(fd);
+  pass(passed);
   ::execvp(pointers[0], pointers.data());
   ::_exit(127);
 }
@@ -69,8 +81,8 @@ Finished run(const std::vector<std::string>& argv) {
 }
 
 Program::Program(const std::vector<std::string>& argv, const std::string& out,
-                 const std::string& err)
-    : pid_(start(argv, out, err)) {}
+                 const std::string& err, const std::vector<int>& passed)
+    : pid_(start(argv, out, err, passed)) {}
 
 Program::~Program() {
   if (!running()) return;

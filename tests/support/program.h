@@ -19,7 +19,9 @@ struct Finished {
 /// A program that runs until the test ends it. Its output goes to files.
 class Program {
  public:
-  Program(const std::vector<std::string>& argv, const std::string& out, const std::string& err);
+  /// `passed` are sockets that it gets from 3 on, as a service manager passes them.
+  Program(const std::vector<std::string>& argv, const std::string& out, const std::string& err,
+          const std::vector<int>& passed = {});
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
   /// KILL, if it still runs.

@@ -48,6 +48,8 @@ Lines changed(const Sets& before, const Sets& after) { return changes(with(befor
 const std::map<std::string, std::string> kOther = {
     {"name", "other"},
     {"workers", "7"},
+    {"pidfile", "/run/other.pid"},
+    {"stop_delay", "17s"},
     {"listen.web.name", "other"},
     {"listen.web.address", "127.0.0.1:81"},
     {"listen.web.policy", "sticky"},
@@ -79,6 +81,14 @@ const std::map<std::string, std::string> kOther = {
     {"worker.nofile", "1700"},
     {"worker.nice", "7"},
     {"worker.sched", "batch"},
+    {"worker.nproc", "17"},
+    {"worker.memlock", "unlimited"},
+    {"worker.core", "17MiB"},
+    {"worker.affinity", "[1, 3]"},
+    {"user", "www-data"},
+    {"group", ""},  // needs user: see below
+    {"control.mode", "0666"},
+    {"control.group", "adm"},
     {"restart.limit", "17"},
     {"restart.window", "17s"},
     {"restart.backoff.first", "1700ms"},
@@ -91,6 +101,8 @@ const std::map<std::string, std::string> kOther = {
     {"reload.settle", "17s"},
     {"control.socket", "/run/other.sock"},
     {"log.level", "debug"},
+    {"http.address", "127.0.0.1:9181"},
+    {"log.file", "/var/log/other.log"},
     {"log.capture", "false"},
 };
 
@@ -124,6 +136,7 @@ TEST_CASE("every key of the list is seen to change") {
     for (const std::string& line : cannot_change(before, after)) lines.push_back(line);
     REQUIRE_FALSE(lines.empty());
     // The value of env_file is what the files say.
+    if (path == "control.group") continue;  // changes the mode as well: see below
     const std::string said = path == "worker.env_file" ? "worker.env"
                              : key.table == "listen"   ? "listen "
                                                        : path;
@@ -145,6 +158,14 @@ TEST_CASE("a change is told as what it was and what it is") {
   CHECK(changed({}, {"log.level=debug", "restart.on_giveup=exit", "log.capture=false"}) ==
         Lines{"restart.on_giveup: degrade -> exit", "log.level: info -> debug",
               "log.capture: true -> false"});
+}
+
+TEST_CASE("whom workers run as is told by the groups too") {
+  CHECK(changed({}, {"user=www-data"}) ==
+        Lines{"user: the user that runs clusterd -> www-data", "group: the user's own -> 33, 44"});
+  CHECK(changed({"user=www-data"}, {"user=www-data", "group=adm"}) ==
+        Lines{"group: 33, 44 -> 4, 33, 44"});
+  CHECK(changed({"user=www-data"}, {"user=33"}).empty());
 }
 
 TEST_CASE("what is the same in other words has not changed") {

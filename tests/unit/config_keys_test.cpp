@@ -26,6 +26,7 @@ std::string with_key(const Key& key, const std::string& value) {
   const auto at = [&](std::string_view table) { return key.table == table ? line : ""; };
   const bool is = !value.empty();
   std::string text = at("");
+  if (is && key.table.empty() && key.name == "group") text += "user = 'www-data'\n";
   if (!is || key.name != "listen") {
     text += "[[listen]]\n" + at("listen");
     const std::string address = key.table == "listen" ? address_for(key.name) : "127.0.0.1:80";
@@ -36,8 +37,8 @@ std::string with_key(const Key& key, const std::string& value) {
     text += "[worker]\n" + at("worker");
     if (!is || key.table != "worker" || key.name != "command") text += "command = ['./web']\n";
   }
-  for (const std::string table :
-       {"worker.recycle", "restart", "restart.backoff", "reload", "control", "log", "hooks"}) {
+  for (const std::string table : {"worker.recycle", "restart", "restart.backoff", "reload",
+                                  "control", "http", "log", "hooks"}) {
     const std::string inner = at(table);
     if (!inner.empty()) text.append("[").append(table).append("]\n").append(inner);
   }
@@ -87,6 +88,16 @@ TEST_CASE("the list's tables and keys are in order, and each is there once") {
   CHECK(find_table("work") == nullptr);
   CHECK(path_of("", "workers") == "workers");
   CHECK(path_of("restart.backoff", "max") == "restart.backoff.max");
+}
+
+TEST_CASE("what --set can be completed to are keys that are no tables") {
+  const std::string names = "\n" + keys_for_set();
+  for (const char* name : {"workers", "worker.command", "worker.recycle.jitter", "hooks.giveup"}) {
+    CHECK(names.find("\n" + std::string(name) + "\n") != std::string::npos);
+  }
+  for (const char* name : {"listen", "worker", "worker.recycle", "restart.backoff", "address"}) {
+    CHECK(names.find("\n" + std::string(name) + "\n") == std::string::npos);
+  }
 }
 
 TEST_CASE("docs/KEYS.md is up to date") {

@@ -28,13 +28,10 @@ Listen listener(const std::string& lines) {
 
 TEST_CASE("a listener's address is of a form that this version has") {
   const std::string wanted =
-      "expected '127.0.0.1:8080', '[::1]:8080', 'udp://127.0.0.1:5353' or 'unix:/path'";
+      "expected '127.0.0.1:8080', '[::1]:8080', 'udp://127.0.0.1:5353', 'unix:/path' or "
+      "'systemd:NAME'";
   each_is_bad(&bad_address, "2: listen.address: ",
-              {{"systemd:http",
-                "'systemd:http': a 'systemd:' address is not available in this "
-                "version; " +
-                    wanted},
-               {"127.0.0.1\\u0000x:80", "contains a NUL byte"},
+              {{"127.0.0.1\\u0000x:80", "contains a NUL byte"},
                {std::string(100, '1'), wanted + ", got string '" + std::string(60, '1') + "...'"}});
   CHECK(contains(bad_address("localhost:80"), "'localhost' is not an IPv4 address"));
   CHECK(contains(bad_address("127.0.0.1"), "no port"));
@@ -45,6 +42,28 @@ TEST_CASE("a listener's address is of a form that this version has") {
   each_is_bad([](const std::string& text) { return bad(with_listen(text)); }, "2: listen.address",
               {{"[[listen]]\naddress = 80", ": " + wanted + ", got integer 80"},
                {"\n[[listen]]\nname = 'http'", " is missing"}});
+}
+
+TEST_CASE("a systemd: address is a name, and the rest is the socket unit's") {
+  const Listen listen = listener("address = 'systemd:http'");
+  CHECK(listen.kind == Listen::Kind::passed);
+  CHECK(listen.path == "http");
+  CHECK(listen.name == "systemd:http");
+  CHECK(listener("address = 'systemd:clusterd@a\\x2db.socket'").path == "clusterd@a\\x2db.socket");
+  CHECK(listener("address = 'systemd:dns'\npolicy = 'accept-race'").policy == Policy::accept_race);
+  CHECK(listener("address = 'systemd:web'\nqueue_timeout = '0'").queue_timeout == Duration::zero());
+  CHECK(contains(bad_address("systemd:"), "expected 'systemd:' and 1 to 64"));
+  CHECK(contains(bad_address("systemd:a b"), "expected 'systemd:' and 1 to 64"));
+  CHECK(contains(bad_address("systemd:a:b"), "expected 'systemd:' and 1 to 64"));
+  for (const std::string key :
+       {"backlog = 5", "nodelay = true", "mode = '0600'", "v6only = true"}) {
+    CAPTURE(key);
+    CHECK(contains(bad(with_listen("[[listen]]\naddress = 'systemd:http'\n" + key)),
+                   "of a passed socket the socket unit says it"));
+  }
+  CHECK(contains(bad(with_listen("[[listen]]\naddress = 'systemd:a'\nname = 'x'\n"
+                                 "[[listen]]\naddress = 'systemd:a'\nname = 'y'")),
+                 "'systemd:a' is there twice"));
 }
 
 TEST_CASE("a unix: address is a path that fits") {

@@ -31,15 +31,18 @@ std::string load_mistake(const std::string& file) {
 TEST_CASE("all mistakes are reported, in order of line") {
   CHECK(bad("zzz = 1\n[log]\nlevel = 1\n[worker]\nmax_pending = 0\ncommand = []\n\nxxx = 1\n") ==
         "0: [[listen]] is missing: nothing to listen on\n"
-        "1: unknown key 'zzz' at the top level; expected 'name', 'workers', 'listen', 'worker', "
-        "'restart', 'reload', 'control', 'log' or 'hooks'\n"
+        "1: unknown key 'zzz' at the top level; expected 'name', 'workers', 'pidfile', "
+        "'stop_delay', 'user', 'group', "
+        "'listen', 'worker', "
+        "'restart', 'reload', 'control', 'http', 'log' or 'hooks'\n"
         "3: log.level: expected 'trace', 'debug', 'info', 'warn', 'error' or 'off', got integer 1\n"
         "5: worker.max_pending: expected an integer from 1 to 1024, got integer 0\n"
         "6: worker.command: is empty: nothing to run\n"
         "8: unknown key 'xxx' in [worker]; expected 'command', 'env', 'env_file', 'protocol', "
         "'ready_timeout', 'drain_timeout', 'kill_timeout', 'stall_timeout', 'heartbeat_timeout', "
         "'recycle', 'max_pending', "
-        "'max_connections', 'cwd', 'umask', 'nofile', 'nice' or 'sched'");
+        "'max_connections', 'cwd', 'umask', 'nofile', 'nproc', 'memlock', 'core', 'nice', 'sched' "
+        "or 'affinity'");
 }
 
 TEST_CASE("what is no TOML is a mistake at its line") {

@@ -23,7 +23,7 @@ TEST_CASE("a short app.conf gets the defaults") {
         "0 0 0.1 /etc/shop sched 0\n"
         "100ms 10000ms 0 60000ms 0 60000ms\n"
         "1 0 3 1000ms\n"
-        "/run/clusterd/shop/ctl.sock 2 1");
+        "/run/clusterd/shop/ctl.sock 2 1 600");
 }
 
 TEST_CASE("every key is read") {
@@ -32,6 +32,7 @@ name = 'Web-1.x_y'
 workers = 1024
 control.socket = 'run/ctl.sock'
 log = { level = 'debug', capture = false }
+http.address = '[::1]:9180'
 hooks.exit = ['./web', 'x']
 reload = { surge = 2, max_unavailable = 1, max_generations = 4, settle = '2s' }
 [[listen]]
@@ -89,7 +90,7 @@ giveup_retry = '30s'
         "5 1073741824 0.5 /srv umask 27 nofile 65536 nice -20 sched 1\n"
         "1000ms 1000ms 5 120000ms 1 30000ms\n"
         "2 1 4 2000ms\n"
-        "/etc/shop/run/ctl.sock 1 0\n"
+        "/etc/shop/run/ctl.sock 1 0 [::1]:9180 600\n"
         "exit: /etc/shop/web x");
 }
 
@@ -161,6 +162,8 @@ TEST_CASE("the example app.conf is right") {
                              "# max_generations",
                              "# settle",
                              "# capture",
+                             "# [http]",
+                             "# address",
                              "# [hooks]",
                              "# giveup ="}) {
       CAPTURE(mark);
@@ -230,14 +233,14 @@ TEST_CASE("an unknown key gets the nearest of its table, or all of them") {
   each_is_bad(
       bad_worker, "6: unknown key ",
       {{"\ncomand = 1", "'comand' in [worker]; did you mean 'command'?"},
-       {"[log]\nfile = 'x'", "'file' in [log]; expected 'level' or 'capture'"},
+       {"[log]\nzzz = 'x'", "'zzz' in [log]; expected 'level', 'file' or 'capture'"},
        {"[restart]\nlevel = 'info'", "'level' in [restart]; it belongs in [log]"},
        {"\nworkers = 2", "'workers' in [worker]; it belongs at the top level"},
        {"\nname = 'x'",  // in more than one table
         "'name' in [worker]; expected 'command', 'env', 'env_file', 'protocol', 'ready_timeout', "
         "'drain_timeout', 'kill_timeout', 'stall_timeout', 'heartbeat_timeout', 'recycle', "
         "'max_pending', 'max_connections', "
-        "'cwd', 'umask', 'nofile', 'nice' or 'sched'"},
+        "'cwd', 'umask', 'nofile', 'nproc', 'memlock', 'core', 'nice', 'sched' or 'affinity'"},
        {"[restart]\nbackoff.frist = '1s'", "'frist' in restart.backoff; did you mean 'first'?"},
        {"[control]\nsokcet = 1", "'sokcet' in [control]; did you mean 'socket'?"},
        {"[log]\nlevle = 1", "'levle' in [log]; did you mean 'level'?"}});

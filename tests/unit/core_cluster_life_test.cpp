@@ -49,9 +49,9 @@ bool time_passes(ClusterHost& host) {
 }
 
 bool stops(ClusterHost& host, bool now) {
-  const bool first = !host.stopping;
+  const bool stopped = host.stopping;
   const bool effect = !host.happens(StopRequested{now}).empty();
-  if (first) host.must_finish_by_exits();
+  if (!stopped && host.stopping) host.must_finish_by_exits();
   return effect;
 }
 
@@ -111,6 +111,20 @@ TEST_CASE("a cluster that runs keeps all promises in every order of events") {
   REQUIRE(host.announced);
   const std::size_t played = testing::every_order(host, 6, kMoves);
   CHECK(played > 10'000);
+}
+
+TEST_CASE("a cluster that stops after a delay keeps all promises in every order of events") {
+  Plan plan = plan_for(1);
+  plan.stop_delay = 300ms;
+  ClusterHost host(plan);
+  (void)host.happens(Start{});
+  for (const Role role : {Role::agent, Role::agent, Role::worker, Role::worker}) {
+    (void)goes_on(host, role);
+  }
+  REQUIRE(stops(host, false));
+  REQUIRE_FALSE(host.stopping);
+  const std::size_t played = testing::every_order(host, 6, kMoves);
+  CHECK(played > 5'000);
 }
 
 }  // namespace clusterd::core

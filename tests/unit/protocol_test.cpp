@@ -75,6 +75,8 @@ TEST_CASE("each line that a child may say is understood") {
       {R"({"cmd":"CLUSTERD","act":"suicide","reason":7})", Suicide{""}},
       {R"({"act":"suicide"})", Suicide{""}},
       {R"({"act":"suicide","reason":"as the seed says it"})", Suicide{"as the seed says it"}},
+      {R"({"cmd":"CLUSTERD","act":"report","seq":4})", Report{4, false}},
+      {R"({"cmd":"CLUSTERD","act":"report","seq":4,"metrics":true})", Report{4, true}},
       {R"({"act":"suicide","action":"a"})", Envelope{"a", {}, "null", 0}},
       {R"({"action":"a","to":"app","data":[1]})",
        Envelope{"a", {Recipient::Kind::app, 0}, "[1]", 0}},
@@ -102,6 +104,10 @@ TEST_CASE("each line that the master may say is understood") {
       {R"({"cmd":"CLUSTERD","act":"undelivered","action":"a","count":3})", Undelivered{"a", 3}},
       {R"({"cmd":"CLUSTERD","act":"undelivered","count":3})", Undelivered{"", 3}},
       {R"({"cmd":"CLUSTERD","act":"ping"})", Ping{}},
+      {R"({"cmd":"CLUSTERD","act":"serve-http","fds":1})", ServeHttp{1}},
+      {R"({"cmd":"CLUSTERD","act":"reported","ack":4,"fds":0})", Reported{4, 0, false, ""}},
+      {R"({"cmd":"CLUSTERD","act":"reported","ack":4,"fds":1,"ready":true,"reason":"so"})",
+       Reported{4, 1, true, "so"}},
       {R"({"action":"a","senderPid":5})", Envelope{"a", {}, "null", 5}},
   };
   for (const MasterLine& row : table) {
@@ -233,6 +239,9 @@ TEST_CASE("whatever is encoded is one line and reads back the same") {
     check_round_trip(Welcome{number, 3, number});
     check_round_trip(Listening{number, number, number, "", ""});
     check_round_trip(Undelivered{"a", number});
+    check_round_trip(Report{number, number > 0});
+    check_round_trip(ServeHttp{number});
+    check_round_trip(Reported{number, number, number > 0, "a\nb"});
   }
   for (const std::string_view text :
        {"", "http", "0.0.0.0:8080", "unix:/run/a \"b\"\\c.sock", "a\nb\r\tc", "né \U0001F600"}) {

@@ -25,6 +25,7 @@ Plan plan() {
   plan.backoff_first = 100ms;
   plan.backoff_max = 800ms;
   plan.death_limit = 1'000'000;
+  plan.stop_delay = 10s;
   return plan;
 }
 
@@ -55,6 +56,7 @@ class Words {
 struct ClusterWorld {
   Cluster cluster{plan()};
   std::map<Place, TimerId> delays;  ///< of the slots that back off
+  TimerId stop_delay{};
 
   [[nodiscard]] StateName state() const {
     return {static_cast<int>(cluster.state()), to_string(cluster.state())};
@@ -100,6 +102,12 @@ struct ClusterWorld {
     }
     for (const auto& [id, child] : before.children()) tell(words, id, child.fsm);
     remember_delays(actions);
+    if (cluster.state() == ClusterState::delaying && before.state() == ClusterState::running) {
+      for (const Action& action : actions) {
+        if (const auto* timer = std::get_if<SetTimer>(&action)) stop_delay = timer->id;
+      }
+      words.add("`SetTimer` the stop's delay");
+    }
     for (const Action& action : actions) tell(words, action);
     return words.text();
   }
@@ -168,6 +176,11 @@ struct ClusterWorld {
     return Step{"a child ends, " + left, actions};
   }
 
+  std::optional<Step> stop_delay_ends() {
+    if (cluster.state() != ClusterState::delaying) return std::nullopt;
+    return Step{"the stop's delay is over", does(TimerFired{stop_delay})};
+  }
+
   std::optional<Step> delay_ends(Place place) {
     const auto timer = delays.find(place);
     if (timer == delays.end() || slot(place).state() != SlotState::backing_off) return std::nullopt;
@@ -186,7 +199,8 @@ testing::StateTable cluster_states() {
   std::vector<std::function<std::optional<Step>(World&)>> moves{
       [](World& it) { return Step{"Start", it.does(Start{})}; },
       [](World& it) { return Step{"StopRequested", it.does(StopRequested{false})}; },
-      [](World& it) { return Step{"StopRequested now", it.does(StopRequested{true})}; }};
+      [](World& it) { return Step{"StopRequested now", it.does(StopRequested{true})}; },
+      [](World& it) { return it.stop_delay_ends(); }};
   for (const Place place : kPlaces) {
     moves.emplace_back([place](World& it) { return it.becomes_ready(place); });
     moves.emplace_back([place](World& it) { return it.ends(place); });
@@ -196,8 +210,8 @@ testing::StateTable cluster_states() {
       World{},
       {"Start", "the agent is ready", "a worker is ready", "the last child is ready",
        "a child ends", "a third death", "a slot's delay is over", "StopRequested",
-       "StopRequested now", "a child ends, workers are left", "a child ends, the agent is left",
-       "a child ends, nobody is left"},
+       "StopRequested now", "the stop's delay is over", "a child ends, workers are left",
+       "a child ends, the agent is left", "a child ends, nobody is left"},
       moves);
 }
 

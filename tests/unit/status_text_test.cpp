@@ -11,6 +11,7 @@ namespace {
 
 struct Parts {
   std::string state = "running";
+  std::string stops_in = "null";
   std::string rollout = "null";
   std::string listeners = R"({"name":"http","address":"127.0.0.1:8080","policy":"round-robin",
                               "state":"open","accepted":12,"waiting":0,"expired":0})";
@@ -20,8 +21,8 @@ struct Parts {
 };
 
 std::string text_of(const Parts& parts, bool colour = false) {
-  const std::string json = R"({"name":"shop","state":")" + parts.state +
-                           R"(","generation":1,"rollout":)" + parts.rollout +
+  const std::string json = R"({"name":"shop","state":")" + parts.state + R"(","stops_in_s":)" +
+                           parts.stops_in + R"(,"generation":1,"rollout":)" + parts.rollout +
                            R"(,"master":{"pid":4708,"version":"0.1.0","uptime_s":7500.2},
       "agent":{"pid":4710,"state":"ready","restarts":0},"listeners":[)" +
                            parts.listeners + R"(],"workers":[)" + parts.workers + R"(],"slots":[)" +
@@ -52,6 +53,11 @@ std::string after(const std::string& text, const std::string& begin) {
 }
 
 }  // namespace
+
+TEST_CASE("status of a stop that still serves says for how long") {
+  CHECK(text_of({.state = "stopping", .stops_in = "8.52"})
+            .find("agent pid 4710 ready\nserves on, and stops in 8.5 s\n") != std::string::npos);
+}
 
 TEST_CASE("status of a cluster that is well is two lines and two tables") {
   CHECK(text_of({.workers = worker("0", "1", "ready") + "," + worker("1", "2", "ready"),

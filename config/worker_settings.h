@@ -1,0 +1,72 @@
+#pragma once
+
+#include "common/clock.h"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace clusterd::config {
+
+/// How the master and a worker talk.
+enum class Protocol : std::uint8_t {
+  native,  ///< the worker library, or whoever else says hello on the channel
+};
+
+/// The scheduling policy of a worker.
+enum class Sched : std::uint8_t { other, batch };
+
+/// Where the kernel may run a worker.
+struct Affinity {
+  enum class Kind : std::uint8_t {
+    none,  ///< wherever the master may run
+    slot,  ///< each slot has one of the CPUs on which the master may run, in turn
+    list,  ///< each slot has one of `cpus`, in turn
+  };
+  Kind kind = Kind::none;
+  std::vector<unsigned> cpus;
+
+  friend bool operator==(const Affinity&, const Affinity&) = default;
+};
+
+/// A resource limit that is none.
+inline constexpr std::uint64_t kUnlimited = ~std::uint64_t{0};
+
+/// worker.recycle: when a healthy worker is replaced. Zero of a thing: never for its sake.
+struct Recycle {
+  std::uint64_t requests = 0;
+  Duration lifetime = Duration::zero();
+  std::uint64_t memory_bytes = 0;
+  double jitter = 0.1;  ///< 0..1: the limits of each worker differ by a random share of up to this
+
+  friend bool operator==(const Recycle&, const Recycle&) = default;
+};
+
+/// [worker]
+struct Worker {
+  std::vector<std::string> command;  ///< as written; command[0] is argv[0] of the child
+  std::string program;               ///< absolute path of the executable file
+  Protocol protocol = Protocol::native;
+  std::map<std::string, std::string> env;
+  Duration ready_timeout = std::chrono::seconds(30);
+  Duration drain_timeout = std::chrono::seconds(5);
+  Duration kill_timeout = std::chrono::seconds(5);
+  Duration stall_timeout = std::chrono::seconds(1);
+  Duration heartbeat_timeout = std::chrono::seconds(30);  ///< zero: a hang is not looked for
+  Recycle recycle;
+  std::uint32_t max_pending = 16;     ///< 1..1024 untaken connections a worker may hold
+  std::uint32_t max_connections = 0;  ///< open connections a worker may hold; 0: no limit
+  Sched sched = Sched::other;
+  std::string cwd;                       ///< absolute; default: Settings::directory
+  std::optional<unsigned> umask;         ///< empty, as the next five: as clusterd's own
+  std::optional<std::uint64_t> nofile;   ///< both limits of RLIMIT_NOFILE; kUnlimited is none, ...
+  std::optional<std::uint64_t> nproc;    ///< ... as of RLIMIT_NPROC,
+  std::optional<std::uint64_t> memlock;  ///< RLIMIT_MEMLOCK, in bytes,
+  std::optional<std::uint64_t> core;     ///< and RLIMIT_CORE, in bytes
+  std::optional<int> nice;               ///< -20..19
+  Affinity affinity;
+};
+
+}  // namespace clusterd::config

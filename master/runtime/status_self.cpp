@@ -1,0 +1,25 @@
+#include "master/runtime/status_self.h"
+
+#include "common/log.h"
+#include "master/runtime/describe.h"
+#include "master/runtime/readiness.h"
+
+#include <algorithm>
+
+namespace clusterd::runtime {
+
+void write_readiness(JsonWriter& json, const core::Cluster& cluster, TimePoint now) {
+  const core::ClusterState state = cluster.state();
+  json.member("accepting_ready", readiness(cluster).ready).key("stops_in_s");
+  if (state == core::ClusterState::delaying) {
+    json.value(std::max(0.0, seconds(cluster.stops_at() - now)));
+  } else {
+    json.null();
+  }
+}
+
+void write_log(JsonWriter& json) {
+  json.key("log").begin_object().member("dropped", log::dropped()).end_object();
+}
+
+}  // namespace clusterd::runtime

@@ -1,0 +1,15 @@
+#pragma once
+
+#include "common/json.h"
+#include "master/core/cluster.h"
+
+namespace clusterd::runtime {
+
+/// `accepting_ready`: whether new clients may be sent here. A stop first says no, and serves on for
+/// stop_delay; `stops_in_s` is what is left of it.
+void write_readiness(JsonWriter& json, const core::Cluster& cluster, TimePoint now);
+
+/// `log`: what could not be written.
+void write_log(JsonWriter& json);
+
+}  // namespace clusterd::runtime
