@@ -192,6 +192,7 @@ constexpr Row<Settings> kRows[] = {
     {"http.address", [](const Settings& s) { return s.http.at ? address(*s.http.at) : ""; }},
     {"log.level", &shown<Settings, &Settings::log, &Log::level>},
     {"log.capture", &shown<Settings, &Settings::log, &Log::capture>},
+    {"log.frame", &shown<Settings, &Settings::log, &Log::frame>},
 };
 
 /// The default in words of the key at `path`.

@@ -41,7 +41,7 @@ constexpr Key kKeys[] = {
     {"", "reload", Form::other, "table", "{}", "how one generation of workers follows another"},
     {"", "control", Form::other, "table", "{}", "how clusterd's commands find the master"},
     {"", "http", Form::other, "table", "{}", "health and metrics over HTTP"},
-    {"", "log", Form::other, "table", "{}", "what the master writes to stderr"},
+    {"", "log", Form::other, "table", "{}", "where the log goes, and how much of it"},
     {"", "hooks", Form::other, "table", "{}", "programs that are run when something happens"},
 
     {"listen", "name", Form::text, "1 to 64 of A-Z a-z 0-9 . _ - : [ ]", "the address",
@@ -161,6 +161,8 @@ constexpr Key kKeys[] = {
      "where it is written instead; USR1 opens it anew", R"("/var/log/shop.log")"},
     {"log", "capture", Form::other, "true or false", "true",
      "workers write their output through the master"},
+    {"log", "frame", Form::other, "true or false", "true",
+     "time, slot and pid before each line, and no control characters"},
 
     {"hooks", "start", Form::other, kArgv, "[]", "the cluster starts"},
     {"hooks", "fork", Form::other, kArgv, "[]", "a process is made for a worker or the agent"},

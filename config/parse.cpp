@@ -139,6 +139,7 @@ void Parser::read_log(TomlReader& top) {
   reader.choice<LogLevel>("level", "log level", kLevels, settings_.log.level);
   if (const auto path = reader.path("file", settings_.directory)) settings_.log.file = *path;
   reader.boolean("capture", settings_.log.capture);
+  reader.boolean("frame", settings_.log.frame);
 }
 
 }  // namespace

@@ -97,6 +97,7 @@ struct Log {
   LogLevel level = LogLevel::info;
   std::string file;     ///< absolute path of what stdout and stderr are; empty: as they were
   bool capture = true;  ///< children print into pipes to the master, and not where it prints
+  bool frame = true;    ///< captured lines of workers get time, slot and pid in front
 };
 
 /// Everything an operator may say in app.conf, checked, with the defaults filled in.

@@ -30,16 +30,14 @@ Result<Pipe> make_pipe() {
 }  // namespace
 
 struct ChildOutput::Streams {
-  Streams(boost::asio::io_context& loop, Pipe for_out, Pipe for_error, Take lines)
-      : io(loop),
-        take(std::move(lines)),
-        out_ends(std::move(for_out)),
-        error_ends(std::move(for_error)) {}
+  Streams(boost::asio::io_context& loop, Pipe for_out, Pipe for_error)
+      : io(loop), out_ends(std::move(for_out)), error_ends(std::move(for_error)) {}
   ~Streams() { finish(); }
   Streams(const Streams&) = delete;
   Streams& operator=(const Streams&) = delete;
 
-  void start() {
+  void start(Take taker) {
+    take = std::move(taker);
     out_ends.childs.reset();
     error_ends.childs.reset();
     out = OutputPipe::open(io, std::move(out_ends.ours),
@@ -65,7 +63,7 @@ struct ChildOutput::Streams {
 };
 
 Result<ChildOutput> ChildOutput::open(boost::asio::io_context& io, os::SpawnSpec& spec,
-                                      bool capture, Take take) {
+                                      bool capture) {
   ChildOutput output;
   if (!capture) return output;
   auto out = make_pipe();
@@ -81,8 +79,7 @@ Result<ChildOutput> ChildOutput::open(boost::asio::io_context& io, os::SpawnSpec
   }
   // If the master dies, its children finish what they hold, and may well print meanwhile.
   spec.ignores_sigpipe = true;
-  output.streams_ =
-      std::make_unique<Streams>(io, std::move(*out), std::move(*error), std::move(take));
+  output.streams_ = std::make_unique<Streams>(io, std::move(*out), std::move(*error));
   return output;
 }
 
@@ -91,8 +88,8 @@ ChildOutput::ChildOutput(ChildOutput&&) noexcept = default;
 ChildOutput& ChildOutput::operator=(ChildOutput&&) noexcept = default;
 ChildOutput::~ChildOutput() = default;
 
-void ChildOutput::start() {
-  if (streams_) streams_->start();
+void ChildOutput::start(Take take) {
+  if (streams_) streams_->start(std::move(take));
 }
 
 std::string ChildOutput::last_words() const { return streams_ ? streams_->tail.text() : ""; }

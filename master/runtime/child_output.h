@@ -24,13 +24,13 @@ class ChildOutput {
   /// With `capture`, makes the pipes and puts their ends into the child's spec, where they are good
   /// until start().
   [[nodiscard]] static Result<ChildOutput> open(boost::asio::io_context& io, os::SpawnSpec& spec,
-                                                bool capture, Take take);
+                                                bool capture);
   ChildOutput(ChildOutput&&) noexcept;
   ChildOutput& operator=(ChildOutput&&) noexcept;
   ~ChildOutput();
 
-  /// The child is there and has its ends. Begins to read.
-  void start();
+  /// The child is there and has its ends. Begins to read; `take` gets all that it prints.
+  void start(Take take);
 
   /// The last lines of its stderr so far, as text.
   [[nodiscard]] std::string last_words() const;

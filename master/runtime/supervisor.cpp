@@ -5,6 +5,7 @@
 #include "master/runtime/child_spec.h"
 #include "master/runtime/describe.h"
 #include "master/runtime/orphanage.h"
+#include "master/runtime/output_frame.h"
 #include "master/runtime/plan_of.h"
 
 #include <algorithm>
@@ -158,14 +159,18 @@ void Supervisor::carry_out(const core::Spawn& spawn) {
   os::SpawnSpec spec = child_spec(settings, spawn, open_files_,
                                   {std::move(*notify), settings.worker.heartbeat_timeout});
   spec.channel = theirs.get();
-  auto output = ChildOutput::open(io_, spec, settings.log.capture, log::pass);
+  auto output = ChildOutput::open(io_, spec, settings.log.capture);
   if (!output) return failed(output.error());
   auto spawned = os::spawn(spec);
   if (!spawned) return failed(spawned.error());
 
   auto child = std::make_unique<Child>(io_, os::ChildProcess(std::move(*spawned)));
   child->output = std::move(*output);
-  child->output.start();
+  std::optional<OutputFrame> frame;  // the agent is this very program
+  if (id.role == Role::worker && settings.log.frame) {
+    frame.emplace(number_of(spawn.slot), child->process.pid());
+  }
+  child->output.start(to_log(std::move(frame)));
   child->generation = spawn.generation;
   child->channel = Channel::open(
       io_, std::move(ours), protocol::kLongestLine,

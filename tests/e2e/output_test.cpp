@@ -57,12 +57,12 @@ clusterd::UniqueFd make_fifo(const std::string& path) {
   return reader;
 }
 
-/// Lines that are like `line`, and those that are said to have been dropped.
+/// Lines that end with `line`, and those that are said to have been dropped.
 std::size_t accounted(const std::string& text, const std::string& line) {
   std::size_t sum = 0;
   std::istringstream lines(text);
   for (std::string one; std::getline(lines, one);) {
-    if (one == line) ++sum;
+    if (one.ends_with("] " + line)) ++sum;
     if (one.ends_with(" log lines dropped)")) sum += std::stoul(one.substr(1));
   }
   return sum;
@@ -95,11 +95,35 @@ TEST_CASE("what a worker prints while it serves is seen at once, in whole lines"
   const std::string out = printed(cluster);
   for (int i = 0; i < 200; ++i) {
     const std::string line = "half " + std::to_string(i) + " whole\n";
-    REQUIRE(count(out, "\n" + line) + (out.starts_with(line) ? 1 : 0) == 4);
+    REQUIRE(count(out, "] " + line) == 4);
   }
   CHECK(count(out, "no end") == 0);
   CHECK(cluster.verb({"stop"}).code == 0);
   CHECK(count(printed(cluster), "no end\n") == 4);
+}
+
+TEST_CASE("fault 39: no worker's line looks like the master's, another's, or two") {
+  const TempDir dir;
+  const std::string forged = "2026-01-01 00:00:00.000 error   master[1] all is lost";
+  dir.write("noise", forged + "\n\x1b[2Jcleared\x07" + std::string(1, '\0') + "\xff\rback\n" +
+                         std::string(1'000'000, 'y') + "\n");
+  const std::string noise = "cat " + dir.path("noise") + "\nexec " + fixture_worker() + " plain\n";
+  SUBCASE("as it is from the start") {
+    Cluster cluster({.workers = 1, .command = {script(dir, noise)}});
+    const std::string who = " stdout  worker-0[" + std::to_string(cluster.workers().at(0)) + "] ";
+    const auto all = [&] { return count(printed(cluster), "y") == 1'000'000; };
+    REQUIRE(eventually(all, 30s));
+    std::istringstream lines(printed(cluster));
+    for (std::string line; std::getline(lines, line);) CHECK(line.find(who) == 23);
+    const std::string out = printed(cluster);
+    CHECK(count(out, who + forged + "\n") == 1);
+    CHECK(count(out, who + "\\x1b[2Jcleared\\x07\\x00\xff\\x0dback\n") == 1);
+  }
+  SUBCASE("not where it is not wanted") {
+    Cluster cluster({.workers = 1, .command = {script(dir, noise)}, .log_keys = "frame = false\n"});
+    REQUIRE(eventually([&] { return count(printed(cluster), "y") == 1'000'000; }, 30s));
+    CHECK(printed(cluster).starts_with(forged + "\n\x1b[2Jcleared"));
+  }
 }
 
 TEST_CASE("a worker that prints 100 MB is held up by nobody, and the master stays small") {

@@ -28,15 +28,14 @@ struct Child {
   explicit Child(boost::asio::io_context& loop, const std::string& script, bool capture = true)
       : io(loop) {
     os::SpawnSpec spec{"/bin/sh", {"sh", "-c", script}, {"PATH=/usr/bin:/bin"}, "/", -1, {64, 64}};
-    auto opened =
-        ChildOutput::open(io, spec, capture, [this](log::Stream stream, std::string_view lines) {
-          (stream == log::Stream::out ? out : error).emplace_back(lines);
-        });
+    auto opened = ChildOutput::open(io, spec, capture);
     REQUIRE(opened.has_value());
     auto spawned = os::spawn(spec);
     REQUIRE(spawned.has_value());
     output = std::move(*opened);
-    output.start();
+    output.start([this](log::Stream stream, std::string_view lines) {
+      (stream == log::Stream::out ? out : error).emplace_back(lines);
+    });
     process.emplace(std::move(*spawned));
   }
 

@@ -70,7 +70,7 @@ inline std::string summary(const config::Settings& s) {
       << s.reload.surge << ' ' << s.reload.max_unavailable << ' ' << s.reload.max_generations << ' '
       << as_ms(s.reload.settle) << '\n'
       << s.control.socket << ' ' << static_cast<int>(s.log.level) << ' ' << s.log.capture
-      << (s.http.at ? " " + s.http.at->address.text() + s.http.at->path : "");
+      << s.log.frame << (s.http.at ? " " + s.http.at->address.text() + s.http.at->path : "");
   out << ' ' << std::oct << s.control.mode << std::dec;
   if (s.control.group) out << ' ' << s.control.group->name;
   for (const auto& [event, argv] : s.hooks) {

@@ -104,6 +104,7 @@ const std::map<std::string, std::string> kOther = {
     {"http.address", "127.0.0.1:9181"},
     {"log.file", "/var/log/other.log"},
     {"log.capture", "false"},
+    {"log.frame", "false"},
 };
 
 /// "KEY=VALUE" with another value for `key`.

@@ -23,7 +23,7 @@ TEST_CASE("a short app.conf gets the defaults") {
         "0 0 0.1 /etc/shop sched 0\n"
         "100ms 10000ms 0 60000ms 0 60000ms\n"
         "1 0 3 1000ms\n"
-        "/run/clusterd/shop/ctl.sock 2 1 600");
+        "/run/clusterd/shop/ctl.sock 2 11 600");
 }
 
 TEST_CASE("every key is read") {
@@ -31,7 +31,7 @@ TEST_CASE("every key is read") {
 name = 'Web-1.x_y'
 workers = 1024
 control.socket = 'run/ctl.sock'
-log = { level = 'debug', capture = false }
+log = { level = 'debug', capture = false, frame = false }
 http.address = '[::1]:9180'
 hooks.exit = ['./web', 'x']
 reload = { surge = 2, max_unavailable = 1, max_generations = 4, settle = '2s' }
@@ -90,7 +90,7 @@ giveup_retry = '30s'
         "5 1073741824 0.5 /srv umask 27 nofile 65536 nice -20 sched 1\n"
         "1000ms 1000ms 5 120000ms 1 30000ms\n"
         "2 1 4 2000ms\n"
-        "/etc/shop/run/ctl.sock 1 0 [::1]:9180 600\n"
+        "/etc/shop/run/ctl.sock 1 00 [::1]:9180 600\n"
         "exit: /etc/shop/web x");
 }
 
@@ -162,6 +162,7 @@ TEST_CASE("the example app.conf is right") {
                              "# max_generations",
                              "# settle",
                              "# capture",
+                             "# frame",
                              "# [http]",
                              "# address",
                              "# [hooks]",
@@ -233,7 +234,7 @@ TEST_CASE("an unknown key gets the nearest of its table, or all of them") {
   each_is_bad(
       bad_worker, "6: unknown key ",
       {{"\ncomand = 1", "'comand' in [worker]; did you mean 'command'?"},
-       {"[log]\nzzz = 'x'", "'zzz' in [log]; expected 'level', 'file' or 'capture'"},
+       {"[log]\nzzz = 'x'", "'zzz' in [log]; expected 'level', 'file', 'capture' or 'frame'"},
        {"[restart]\nlevel = 'info'", "'level' in [restart]; it belongs in [log]"},
        {"\nworkers = 2", "'workers' in [worker]; it belongs at the top level"},
        {"\nname = 'x'",  // in more than one table
