@@ -85,8 +85,9 @@ void WorkerReader::read_env_file(const toml::node& node) {
   const std::optional<std::string> path = reader_.string("env_file", node, kWanted);
   if (!path) return;
   if (path->empty()) return reader_.wrong("env_file", kWanted, node);
+  worker_.env_files.push_back(resolved(directory_, *path));
   const Result<std::string> text =
-      surroundings_.read_file(resolved(directory_, *path), kMostFileBytes);
+      surroundings_.read_file(worker_.env_files.back(), kMostFileBytes);
   if (text.has_value()) return parse_env_file(escaped(*path), *text, worker_.env, mistakes_);
   reader_.blame(place_of(node.source()), "worker.env_file: " + in_quotes(*path, kMostPathBytes) +
                                              ": " + text.error().message());

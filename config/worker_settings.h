@@ -50,6 +50,7 @@ struct Worker {
   std::string program;               ///< absolute path of the executable file
   Protocol protocol = Protocol::native;
   std::map<std::string, std::string> env;
+  std::vector<std::string> env_files;  ///< absolute paths of what `env` was read from, in part
   Duration ready_timeout = std::chrono::seconds(30);
   Duration drain_timeout = std::chrono::seconds(5);
   Duration kill_timeout = std::chrono::seconds(5);

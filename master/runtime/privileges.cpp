@@ -34,7 +34,7 @@ struct Path {
   int mode = 0;  // of faccessat(2)
 };
 
-/// What a reload reads, and where the master's own socket files come and go.
+/// What a reload reads, and where files of the master's own come and go.
 std::vector<Path> paths_of(const config::Settings& settings) {
   std::vector<Path> paths = {{settings.file, R_OK},
                              {settings.worker.program, X_OK},
@@ -43,26 +43,36 @@ std::vector<Path> paths_of(const config::Settings& settings) {
   for (const auto& [event, argv] : settings.hooks) {
     if (!argv.empty()) paths.push_back({argv.front(), X_OK});
   }
+  for (const std::string& file : settings.worker.env_files) paths.push_back({file, R_OK});
+  const auto comes_and_goes = [&](const std::string& path) {
+    if (!path.empty()) paths.push_back({os::folder_of(path), W_OK | X_OK});
+  };
   for (const config::Listen& listen : settings.listen) {
-    if (listen.kind != config::Listen::Kind::unix_socket) continue;
-    paths.push_back({os::folder_of(listen.path), W_OK | X_OK});
+    if (listen.kind == config::Listen::Kind::unix_socket) comes_and_goes(listen.path);
   }
+  if (settings.http.at) comes_and_goes(settings.http.at->path);
+  comes_and_goes(settings.pidfile);
+  comes_and_goes(settings.log.file);
+  if (!settings.log.file.empty()) paths.push_back({settings.log.file, W_OK});
   return paths;
+}
+
+bool is_open(const Path& path) {
+  return ::faccessat(AT_FDCWD, path.path.c_str(), path.mode, AT_EACCESS) == 0;
 }
 
 std::optional<std::string> first_closed(const std::vector<Path>& paths, Capabilities without) {
   const os::WithoutCapabilities trial(without);
-  const auto closed = std::find_if(paths.begin(), paths.end(), [](const Path& each) {
-    return ::faccessat(AT_FDCWD, each.path.c_str(), each.mode, AT_EACCESS) != 0;
-  });
+  const auto closed = std::find_if_not(paths.begin(), paths.end(), is_open);
   if (closed == paths.end()) return std::nullopt;
   return closed->path;
 }
 
 /// Root may lack the right to what is another user's; whether it does is found by trying.
 std::optional<Need> need_for_files(const config::Settings& settings) {
-  const std::vector<Path> paths = paths_of(settings);
-  if (first_closed(paths, 0)) return std::nullopt;  // not even now: nothing to be gained
+  std::vector<Path> paths = paths_of(settings);
+  // What is not open even now is not to be had by any of it.
+  std::erase_if(paths, [](const Path& each) { return !is_open(each); });
   const auto unread = first_closed(paths, kWrite);
   if (!unread) return std::nullopt;
   const auto unwritten = first_closed(paths, capability(CAP_DAC_OVERRIDE));

@@ -23,6 +23,7 @@ std::string with_pidfile(const Cluster& cluster, const TempDir& dir, const std::
 
 }  // namespace
 
+// Fault 37 of the list of what a supervisor has to bear is all of these.
 TEST_CASE("the pidfile has the master's pid from its start to its end") {
   Cluster cluster({.pidfile = "master.pid"});
   const std::string path = cluster.dir().path("master.pid");
@@ -69,6 +70,35 @@ TEST_CASE("a pidfile that is a link, or no plain file, is refused and left as it
   CHECK(cluster.log().find("the pidfile " + path) != std::string::npos);
   CHECK(read_file(precious) == "keep me\n");
   CHECK(std::filesystem::exists(path));
+}
+
+TEST_CASE("fault 37: a worker that owns the pidfile's folder can lead the master nowhere") {
+  if (::geteuid() != 0) {
+    MESSAGE("not root: skipped");
+    return;
+  }
+  constexpr uid_t kNobody = 65534;
+  const TempDir dir;
+  REQUIRE(::chmod(dir.path().c_str(), 0755) == 0);
+  const std::string folder = dir.path("run");
+  REQUIRE(::mkdir(folder.c_str(), 0755) == 0);
+  REQUIRE(::chown(folder.c_str(), kNobody, kNobody) == 0);
+  const std::string precious = dir.write("precious", "keep me\n");
+  const std::string path = folder + "/master.pid";
+  {
+    Cluster cluster({.top = "user = \"nobody\"\n", .pidfile = path});
+    // What a worker may do there.
+    const std::string swap = "rm -f " + path + "; ln -s " + precious + " " + path;
+    REQUIRE(run(as(kNobody, {"/bin/sh", "-c", swap})).code == 0);
+    CHECK(cluster.verb({"reload"}).code == 0);
+    CHECK(cluster.verb({"stop"}).code == 0);
+  }
+  CHECK(read_file(precious) == "keep me\n");
+  CHECK(std::filesystem::is_symlink(path));  // not the master's: not its to remove
+  Cluster next({.top = "user = \"nobody\"\n", .wait_until_running = false, .pidfile = path});
+  CHECK(next.master().wait(20s) == 71);
+  CHECK(next.log().find("the pidfile " + path) != std::string::npos);
+  CHECK(read_file(precious) == "keep me\n");
 }
 
 TEST_CASE("a pidfile on a full disk holds up no start, and its lock counts") {

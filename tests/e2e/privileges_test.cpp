@@ -14,6 +14,7 @@
 #include <sstream>
 #include <string>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <vector>
 
@@ -146,6 +147,33 @@ TEST_CASE("fault 40: a worker of a root master is exactly who it is to be, and s
   const auto after = cluster.workers();
   CHECK(cluster.verb({"stop"}).code == 0);
   for (const pid_t pid : after) CHECK_FALSE(alive(pid));
+}
+
+TEST_CASE("a root master that is not almighty still reads and writes what it will have to") {
+  if (!is_root()) return;
+  const TempDir dir;
+  REQUIRE(::chmod(dir.path().c_str(), 0755) == 0);
+  const std::string env = dir.write("env", "FROM_FILE=1\n");
+  REQUIRE(::chmod(env.c_str(), 0600) == 0);
+  const std::string folder = dir.path("shop");
+  REQUIRE(::mkdir(folder.c_str(), 0755) == 0);
+  for (const std::string& path : {env, folder}) {
+    REQUIRE(::chown(path.c_str(), kSomebody, kSomebody) == 0);
+  }
+  const std::string log = folder + "/log";
+  Cluster cluster({.command = {fixture_worker(), "events"},
+                   .worker_keys = "env_file = \"" + env + "\"\n",
+                   .log_keys = "file = \"" + log + "\"\n",
+                   .top = "user = \"nobody\"\n",
+                   .pidfile = folder + "/pid"});
+  CHECK(cluster.verb({"reload"}).code == 0);
+  CHECK(variables(cluster.workers().front()).contains("FROM_FILE"));
+  REQUIRE(::rename(log.c_str(), (log + ".1").c_str()) == 0);
+  cluster.master().signal(SIGUSR1);
+  CHECK(eventually([&] { return ::access(log.c_str(), F_OK) == 0; }, 20s));
+  CHECK(::access((folder + "/pid").c_str(), F_OK) == 0);
+  CHECK(cluster.verb({"stop"}).code == 0);
+  CHECK(::access((folder + "/pid").c_str(), F_OK) != 0);
 }
 
 TEST_CASE("fault 40: the children of an ordinary user are that user, and of no power at all") {
