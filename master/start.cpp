@@ -209,7 +209,7 @@ int run_start(const config::StartCommand& command) {
     return say("start --daemon: a container ends with its first process; leave --daemon away",
                kExitUsage);
   }
-  auto made = os::daemonize();
+  auto made = os::daemonize(manager.descriptors());
   if (!made) return say(made.error().message(), kExitSystem);
   if (made->made) return wait_until_up(std::move(*made->made), settings.name);
   return Master(settings, command.sets, std::move(manager),

@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 namespace clusterd::os {
 namespace {
@@ -42,29 +43,41 @@ Result<Pipe> make_pipe() {
   return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-/// What the daemon keeps of its starter: nothing but the way to tell it.
-Result<UniqueFd> leave_starter(Pipe words, Pipe pids) {
+/// Of those above stderr.
+void close_all_but(std::vector<int> kept) {
+  std::sort(kept.begin(), kept.end());
+  auto from = static_cast<unsigned>(STDERR_FILENO + 1);
+  for (const int fd : kept) {
+    const auto next = static_cast<unsigned>(fd);
+    if (next > from) ::syscall(SYS_close_range, from, next - 1, 0U);
+    from = next + 1;
+  }
+  ::syscall(SYS_close_range, from, ~0U, 0U);
+}
+
+/// What the daemon keeps of its starter: the way to tell it, and `kept`.
+Result<UniqueFd> leave_starter(Pipe words, Pipe pids, std::vector<int> kept) {
   if (::chdir("/") < 0) return errno_error("change directory to /");
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   if (null < 0) return errno_error("open /dev/null");
-  // Numbers below this may be what is put in its place.
-  constexpr int kWords = STDERR_FILENO + 1;
-  const int aside = ::fcntl(words.write.get(), F_DUPFD_CLOEXEC, kWords + 1);
-  if (aside < 0 || ::dup3(aside, kWords, O_CLOEXEC) < 0) return errno_error("copy a pipe");
+  // Lower numbers are what /dev/null is put in the place of.
+  const int to_starter = ::fcntl(words.write.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  if (to_starter < 0) return errno_error("copy a pipe");
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (null != fd && ::dup2(null, fd) < 0) return errno_error("open /dev/null");
   }
   for (UniqueFd* closed : {&words.read, &words.write, &pids.read, &pids.write}) {
     static_cast<void>(closed->release());  // by the next line, unless it is the one that is kept
   }
-  ::syscall(SYS_close_range, kWords + 1U, ~0U, 0U);
-  ::fcntl(kWords, F_SETFL, O_NONBLOCK);
-  return UniqueFd(kWords);
+  kept.push_back(to_starter);
+  close_all_but(std::move(kept));
+  ::fcntl(to_starter, F_SETFL, O_NONBLOCK);
+  return UniqueFd(to_starter);
 }
 
 }  // namespace
 
-Result<Daemonized> daemonize() {
+Result<Daemonized> daemonize(const std::vector<int>& kept) {
   // Whoever waits for the end of the daemon has to be its parent: that are we as soon as the
   // process between us has ended.
   if (::prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) return errno_error("become a subreaper");
@@ -80,7 +93,7 @@ Result<Daemonized> daemonize() {
     if (daemon != 0) {
       ::_exit(::write(pids->write.get(), &daemon, sizeof daemon) == sizeof daemon ? 0 : 1);
     }
-    auto to_starter = leave_starter(std::move(*words), std::move(*pids));
+    auto to_starter = leave_starter(std::move(*words), std::move(*pids), kept);
     if (!to_starter) return to_starter.error();
     return Daemonized{std::nullopt, std::move(*to_starter)};
   }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <sys/types.h>
+#include <vector>
 
 namespace clusterd::os {
 
@@ -27,7 +28,7 @@ class Daemon {
 
  private:
   friend struct Daemonized;
-  friend Result<struct Daemonized> daemonize();
+  friend Result<struct Daemonized> daemonize(const std::vector<int>& kept);
 
   Heard read_words();
   [[nodiscard]] int reap() const;
@@ -46,8 +47,8 @@ struct Daemonized {
 
 /// Makes a daemon of a copy of this process: in a session of its own that it does not lead, so that
 /// no terminal can become its own; in /, with /dev/null as stdin, stdout and stderr, and no other
-/// descriptor of its starter's. hold_signals() goes before it.
-[[nodiscard]] Result<Daemonized> daemonize();
+/// descriptor of its starter's than `kept` (above 2). hold_signals() goes before it.
+[[nodiscard]] Result<Daemonized> daemonize(const std::vector<int>& kept);
 
 /// What the daemon says when it is up, and nothing follows.
 void say_ready(UniqueFd to_starter);

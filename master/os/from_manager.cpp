@@ -66,6 +66,12 @@ PassedSockets take_sockets() {
 
 }  // namespace
 
+std::vector<int> FromManager::descriptors() const {
+  std::vector<int> all = sockets.descriptors();
+  if (notify) all.push_back(notify.fd());
+  return all;
+}
+
 FromManager take_from_manager() {
   FromManager left;
   left.notify = SdNotify(take("NOTIFY_SOCKET"));

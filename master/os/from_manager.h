@@ -4,6 +4,8 @@
 #include "master/os/passed_sockets.h"
 #include "master/os/sd_notify.h"
 
+#include <vector>
+
 namespace clusterd::os {
 
 /// What a service manager (systemd) has left for this process in its environment.
@@ -11,6 +13,9 @@ struct FromManager {
   SdNotify notify{};        ///< NOTIFY_SOCKET
   Duration watchdog{};      ///< WATCHDOG_USEC: it wants WATCHDOG=1 so often; 0: it does not
   PassedSockets sockets{};  ///< LISTEN_FDS
+
+  /// All that are open for it.
+  [[nodiscard]] std::vector<int> descriptors() const;
 };
 
 /// Once, before anything is opened. What is meant for another process (WATCHDOG_PID, LISTEN_PID) is

@@ -43,6 +43,12 @@ Result<UniqueFd> PassedSockets::find(std::string_view name) const {
   return copy;
 }
 
+std::vector<int> PassedSockets::descriptors() const {
+  std::vector<int> all;
+  for (const Socket& socket : sockets_) all.push_back(socket.fd.get());
+  return all;
+}
+
 std::vector<std::string> PassedSockets::close_all_but(const std::vector<std::string>& wanted) {
   std::vector<std::string> lines;
   std::erase_if(sockets_, [&](const Socket& socket) {

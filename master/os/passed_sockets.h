@@ -18,6 +18,7 @@ class PassedSockets {
 
   /// A copy of the one of this name. The error says what there is instead.
   [[nodiscard]] Result<UniqueFd> find(std::string_view name) const;
+  [[nodiscard]] std::vector<int> descriptors() const;
   /// Closes those whose names are not among `wanted`; gives what they were, one line each.
   [[nodiscard]] std::vector<std::string> close_all_but(const std::vector<std::string>& wanted);
 

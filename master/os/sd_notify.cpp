@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <fcntl.h>
 
 namespace clusterd::os {
 
@@ -17,7 +18,9 @@ SdNotify::SdNotify(std::string_view address) {
   // An abstract name has no zero at its end: one would be part of it.
   const std::size_t length = address.size() + (abstract ? 0 : 1);
   length_ = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
-  fd_.reset(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const UniqueFd made(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  // Not the place of a stdin that is closed, where a daemon puts something else.
+  if (made) fd_.reset(::fcntl(made.get(), F_DUPFD_CLOEXEC, 3));
 }
 
 SdNotify::Sent SdNotify::send(std::string_view text) const {

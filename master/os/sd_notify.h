@@ -21,6 +21,7 @@ class SdNotify {
   explicit SdNotify(std::string_view address);
 
   [[nodiscard]] explicit operator bool() const { return static_cast<bool>(fd_); }
+  [[nodiscard]] int fd() const { return fd_.get(); }
 
   enum class Sent : std::uint8_t {
     yes,

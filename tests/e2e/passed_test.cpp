@@ -14,6 +14,7 @@
 #include <netinet/in.h>
 #include <string>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <vector>
 
 using namespace clusterd::test;
@@ -134,6 +135,33 @@ TEST_CASE("a passed socket that app.conf does not name is closed and told of") {
   CHECK(reload.code != 0);
   CHECK(reload.err.find("needs a stop and a start") != std::string::npos);
   CHECK(get(web.port).ok());
+}
+
+TEST_CASE("a daemon has what was passed to its starter, and tells the manager") {
+  const Variable names("LISTEN_FDNAMES", "ctl:web");
+  const Passed web;
+  const Passed other;
+  const std::string address = "@clusterd-test-" + std::to_string(::getpid());
+  Ear ear(address);
+  const TempDir dir;
+  const std::string conf = dir.write(
+      "app.conf", "workers = 2\n[[listen]]\naddress = \"systemd:web\"\n[worker]\ncommand = [\"" +
+                      fixture_worker() + "\"]\n[control]\nsocket = \"ctl.sock\"\n" +
+                      "[log]\nfile = \"log\"\n");
+  {
+    const Variable notify("NOTIFY_SOCKET", address);
+    Program starter({clusterd_program(), "start", "--daemon", conf}, dir.path("out"),
+                    dir.path("err"), {other.fd.get(), web.fd.get()});
+    CHECK(starter.wait(kSoon) == 0);
+  }
+  for (int time = 0; time < 10; ++time) CHECK(get(web.port).ok());
+  CHECK(eventually([&] { return ear.count("READY=1") == 1; }, kSoon));
+  CHECK(run({clusterd_program(), "reload", conf}).code == 0);
+  CHECK(get(web.port).ok());
+  CHECK(eventually([&] { return ear.count("READY=1") == 2; }, kSoon));
+  CHECK(run({clusterd_program(), "stop", conf}).code == 0);
+  CHECK(ear.count("STOPPING=1") == 1);
+  CHECK(read_file(dir.path("log")).find("passed as \"ctl\"") != std::string::npos);
 }
 
 TEST_CASE("a reload takes a passed socket out of use, and into use again") {
