@@ -80,11 +80,13 @@ int bind_with_mode(int fd, const sockaddr_un& address, mode_t mode) {
   return bound;
 }
 
-Result<void> give_to_owner(const UnixListenerSpec& spec) {
+/// By descriptor, since whoever may write to the folder could put a link to something else in its
+/// place between a look and a change.
+Result<void> give_to_owner(const UnixListenerSpec& spec, int file) {
   if (!spec.owner && !spec.group) return {};
   const uid_t owner = spec.owner.value_or(static_cast<uid_t>(-1));
   const gid_t group = spec.group.value_or(static_cast<gid_t>(-1));
-  if (::lchown(spec.path.c_str(), owner, group) == 0) return {};
+  if (::fchownat(file, "", owner, group, AT_EMPTY_PATH) == 0) return {};
   return errno_error("change the owner of " + spec.path);
 }
 
@@ -107,10 +109,12 @@ Result<UnixListener> UnixListener::open(const UnixListenerSpec& spec) {
     return errno_error("bind " + spec.path);
   }
   struct stat status{};
-  if (::lstat(spec.path.c_str(), &status) < 0) return errno_error("look at " + spec.path);
+  const UniqueFd file(::open(spec.path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  if (!file || ::fstat(file.get(), &status) < 0) return errno_error("look at " + spec.path);
+  if (!S_ISSOCK(status.st_mode)) return make_error(spec.path + " was replaced by something else");
   listener.path_ = spec.path;
   listener.file_ = std::make_shared<File>(spec.path, status.st_dev, status.st_ino);
-  if (auto given = give_to_owner(spec); !given) return given.error();
+  if (auto given = give_to_owner(spec, file.get()); !given) return given.error();
   if (::listen(listener.fd(), spec.backlog) < 0) return errno_error("listen on " + spec.path);
   return listener;
 }
@@ -122,8 +126,12 @@ Result<UnixListener> UnixListener::share(const UnixListenerSpec& spec) const {
   other.path_ = path_;
   other.file_ = file_;
   other.show();
-  if (::chmod(path_.c_str(), spec.mode) < 0) return errno_error("change the mode of " + path_);
-  if (auto given = give_to_owner(spec); !given) return given.error();
+  const auto file = file_->open();
+  if (!file) return file.error();
+  // chmod(2) follows this link to what is open, wherever that is now.
+  const std::string same = "/proc/self/fd/" + std::to_string(file->get());
+  if (::chmod(same.c_str(), spec.mode) < 0) return errno_error("change the mode of " + path_);
+  if (auto given = give_to_owner(spec, file->get()); !given) return given.error();
   if (::listen(fd(), spec.backlog) < 0) return errno_error("listen on " + path_);
   return other;
 }
@@ -136,6 +144,15 @@ bool UnixListener::File::is_ours() const {
   struct stat status{};
   return ::lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ &&
          status.st_ino == inode_;
+}
+
+Result<UniqueFd> UnixListener::File::open() const {
+  UniqueFd file(::open(path_.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  if (!file) return errno_error("look at " + path_);
+  struct stat status{};
+  if (::fstat(file.get(), &status) < 0) return errno_error("look at " + path_);
+  if (status.st_dev == device_ && status.st_ino == inode_) return file;
+  return make_error(path_ + " was replaced by something else");
 }
 
 void UnixListener::File::move_to(const std::string& path) {

@@ -55,6 +55,8 @@ class UnixListener {
     File& operator=(const File&) = delete;
     ~File();
     void move_to(const std::string& path);
+    /// As O_PATH does; an error if another file is there now.
+    [[nodiscard]] Result<UniqueFd> open() const;
 
    private:
     [[nodiscard]] bool is_ours() const;

@@ -10,7 +10,9 @@
 #include <poll.h>
 #include <string>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 #include <vector>
 
 namespace clusterd::os {
@@ -217,6 +219,31 @@ TEST_CASE("a Unix socket that refuses the new keeps its queue, and its path is g
   listener->close();
   check_talk(early, server);
   check_talk(server, early);
+}
+
+TEST_CASE("a mode that is changed later is the socket's, and not that of what took its place") {
+  const test::TempDir dir;
+  UnixListenerSpec spec;
+  spec.path = dir.path("s.sock");
+  const auto listener = UnixListener::open(spec);
+  REQUIRE(listener.has_value());
+  spec.mode = 0666;
+  CHECK(listener->share(spec).has_value());
+  const auto mode_of = [](const std::string& path) {
+    struct stat status{};
+    CHECK(::stat(path.c_str(), &status) == 0);
+    return status.st_mode & 07777U;
+  };
+  CHECK(mode_of(spec.path) == 0666);
+  const std::string precious = dir.write("precious", "");
+  REQUIRE(::chmod(precious.c_str(), 0600) == 0);
+  REQUIRE(::unlink(spec.path.c_str()) == 0);
+  SUBCASE("a symbolic link") { REQUIRE(::symlink(precious.c_str(), spec.path.c_str()) == 0); }
+  SUBCASE("another name of a file") { REQUIRE(::link(precious.c_str(), spec.path.c_str()) == 0); }
+  const auto refused = listener->share(spec);
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().what.find("was replaced by something else") != std::string::npos);
+  CHECK(mode_of(precious) == 0600);
 }
 
 TEST_CASE("a listener neither blocks nor is inherited") {
