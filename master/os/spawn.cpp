@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -114,6 +115,14 @@ std::optional<Stage> set_limits(const SpawnSpec& spec) {
   return std::nullopt;
 }
 
+/// Whoever has our terminal could type into it what its user would be taken to have typed.
+void leave_terminal() {
+  const int terminal = ::open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (terminal < 0) return;  // there is none
+  ::ioctl(terminal, TIOCNOTTY);
+  ::close(terminal);
+}
+
 [[noreturn]] void run_child(const Prepared& prepared) {
   // Not in the way of the numbers that the child is given.
   const int pipe = ::fcntl(prepared.failure, F_DUPFD_CLOEXEC, kChannelFd + 1);
@@ -122,6 +131,7 @@ std::optional<Stage> set_limits(const SpawnSpec& spec) {
   if (!arrange_descriptors(prepared)) fail(pipe, Stage::descriptors);
   if (const auto failed = set_limits(*prepared.spec)) fail(pipe, *failed);
   if (const auto& identity = prepared.spec->identity; identity) {
+    leave_terminal();
     if (const auto failed = become(*identity)) fail(pipe, *failed);
   } else {
     drop_ambient_capabilities();
