@@ -2,6 +2,7 @@
 
 #include "master/runtime/service_status.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -85,7 +86,9 @@ void ServiceManager::look() {
 }
 
 void ServiceManager::reload_asked() {
-  if (!notify_ || phase_ != Phase::ready) return;
+  // In a reload already: the manager may have asked before it heard of that one, and waits for
+  // word of its own.
+  if (!notify_ || (phase_ != Phase::ready && phase_ != Phase::reloading)) return;
   phase_ = Phase::reloading;
   say(words(phase_));
   extend_timeout();
@@ -96,10 +99,16 @@ void ServiceManager::finish(const std::string& how) {
   look();
 }
 
-/// In the order in which it was said. What finds no room at all is what is oldest.
+/// In the order in which it was said. What finds no room is the oldest that a later one makes
+/// stale: a status. Without READY=1 the manager would wait for ever.
 void ServiceManager::say(std::string text) {
   unsent_.push_back(std::move(text));
-  if (unsent_.size() > kMostUnsent) unsent_.pop_front();
+  if (unsent_.size() > kMostUnsent) {
+    const auto stale = std::find_if(unsent_.begin(), unsent_.end(), [](const std::string& word) {
+      return word.starts_with("STATUS=");
+    });
+    unsent_.erase(stale == unsent_.end() ? unsent_.begin() : stale);
+  }
   flush();
 }
 
@@ -116,8 +125,9 @@ void ServiceManager::flush() {
 
 /// From the loop and nowhere else: a loop that hangs is not to be covered up.
 void ServiceManager::feed_watchdog() {
-  (void)notify_.send("WATCHDOG=1\n");
-  watchdog_timer_.expires_after(watchdog_ / 2);
+  const bool full = notify_.send("WATCHDOG=1\n") == os::SdNotify::Sent::full;
+  watchdog_timer_.expires_after(full ? std::min<Duration>(kTryAgain, watchdog_ / 2)
+                                     : watchdog_ / 2);
   watchdog_timer_.async_wait([this](boost::system::error_code error) {
     if (!error) feed_watchdog();
   });

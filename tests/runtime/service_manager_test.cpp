@@ -125,4 +125,40 @@ TEST_CASE("what a manager does not read is said again, in order, and is bounded 
   CHECK(ear.count("RELOADING=1") == ear.count("READY=1"));
 }
 
+TEST_CASE("a manager that reads late hears that it is ready, whatever was to be said since") {
+  const test::TempDir dir;
+  Ear ear(dir.path("notify"));
+  const os::SdNotify flood(dir.path("notify"));
+  while (flood.send("WATCHDOG=1") == os::SdNotify::Sent::yes) {
+  }
+  Stage stage{os::SdNotify(dir.path("notify"))};
+  stage.start();
+  std::uint32_t next = 3;
+  for (int time = 0; time < 20; ++time) {
+    stage.dies(worker(next - 1));
+    if (!stage.cluster.children().contains(worker(next))) break;
+    stage.ready(worker(next++));
+  }
+  CHECK(next > 3);
+  stage.happens(core::StopRequested{false});
+  CHECK(eventually(
+      [&] {
+        stage.turn();
+        return ear.count("STOPPING=1") == 1;
+      },
+      20s));
+  CHECK(ear.count("READY=1") == 1);
+}
+
+TEST_CASE("who asks for a reload in a reload hears of its own") {
+  const test::TempDir dir;
+  Ear ear(dir.path("notify"));
+  Stage stage{os::SdNotify(dir.path("notify"))};
+  stage.start();
+  stage.manager.reload_asked();
+  stage.manager.reload_asked();
+  CHECK(ear.count("RELOADING=1") == 2);
+  CHECK(ear.count("MONOTONIC_USEC=") == 2);
+}
+
 }  // namespace clusterd::runtime
