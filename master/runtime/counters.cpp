@@ -87,10 +87,12 @@ void Counters::gone(const core::Note& note) {
   left(note, note.planned ? Cause::kill : Cause::crash);
 }
 
-/// The first that is heard of its leaving is why.
+/// The first that is heard of its leaving is why. If another sits there already, nobody is to be
+/// forked for it.
 void Counters::left(const core::Note& note, std::optional<Cause> cause) {
   Seat& seat = seats_[note.slot];
-  if (seat.sits.erase(note.child) > 0) seat.lost = cause;
+  if (seat.sits.erase(note.child) == 0) return;
+  seat.lost = seat.sits.empty() ? cause : std::nullopt;
 }
 
 void Counters::worker(ChildId id, std::uint64_t taken, std::uint64_t requests) {

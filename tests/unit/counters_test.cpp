@@ -104,6 +104,20 @@ TEST_CASE("a reload is a restart of each slot, and a reload") {
   CHECK(pool.counters.reloads(false) == 0);
 }
 
+TEST_CASE("one that crashes when its successor is there is the reason of no later restart") {
+  core::Plan plan = calm(1);
+  Counted pool(plan);
+  (void)pool.stage.tell(core::RecycleRequested{worker(1), "it is time"});
+  (void)pool.stage.die(worker(1));
+  (void)pool.stage.bring_up(worker(2));
+  CHECK(pool.counters.restarts(Cause::recycle) == 1);
+  (void)pool.stage.tell(core::RolloutRequested{plan});
+  (void)pool.stage.bring_up(worker(3));
+  CHECK(pool.counters.restarts(Cause::reload) == 1);
+  CHECK(pool.counters.restarts(Cause::crash) == 0);
+  CHECK(pool.restarts() == 2);
+}
+
 TEST_CASE("who is there because of a scale is no restart") {
   Counted pool(calm(1));
   (void)pool.stage.tell(core::ScaleRequested{2});
