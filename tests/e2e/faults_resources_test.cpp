@@ -231,3 +231,31 @@ TEST_CASE("USR1 with its folder lost keeps the log open, says so, and follows no
   CHECK(read_file(elsewhere + "/precious") == "keep me\n");
   CHECK_FALSE(std::filesystem::exists(elsewhere + "/log"));
 }
+
+TEST_CASE("USR1 with its folder closed to its user keeps the log open, and says so (fault 27)") {
+  if (::geteuid() != 0) {
+    MESSAGE("not run: it needs root, to be somebody else");
+    return;
+  }
+  constexpr uid_t kSomebody = 4321;
+  const TempDir dir;
+  REQUIRE(::chmod(dir.path().c_str(), 0755) == 0);
+  const std::string folder = dir.path("logs");
+  REQUIRE(::mkdir(folder.c_str(), 0755) == 0);
+  REQUIRE(::chown(folder.c_str(), kSomebody, kSomebody) == 0);
+  const std::string log = folder + "/log";
+  Cluster cluster({.workers = 2, .log_keys = "file = \"" + log + "\"\n", .as = kSomebody});
+  std::filesystem::rename(log, log + ".1");
+  REQUIRE(::chown(folder.c_str(), 0, 0) == 0);
+  cluster.master().signal(SIGUSR1);
+  CHECK(eventually(
+      [&] {
+        return read_file(log + ".1")
+                   .find("the log stays where it was: open the log " + log +
+                         ": Permission denied") != std::string::npos;
+      },
+      10s));
+  check_serves(cluster);
+  CHECK(cluster.verb({"stop"}).code == 0);
+  CHECK_FALSE(std::filesystem::exists(log));
+}

@@ -9,6 +9,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <vector>
 
@@ -18,16 +19,17 @@ using std::chrono::milliseconds;
 
 namespace {
 
-/// The time that one takes, at its best of some.
+/// The time that half of them take at most: the machine may be busy with other things now and then.
 template <typename Deed>
-milliseconds best_of_ten(Deed deed) {
-  auto best = std::chrono::steady_clock::duration::max();
-  for (int round = 0; round < 10; ++round) {
+milliseconds median_of_eleven(Deed deed) {
+  std::array<std::chrono::steady_clock::duration, 11> took;
+  for (auto& each : took) {
     const auto begin = std::chrono::steady_clock::now();
     deed();
-    best = std::min(best, std::chrono::steady_clock::now() - begin);
+    each = std::chrono::steady_clock::now() - begin;
   }
-  return std::chrono::ceil<milliseconds>(best);
+  std::nth_element(took.begin(), took.begin() + 5, took.end());
+  return std::chrono::ceil<milliseconds>(took[5]);
 }
 
 void serve(Cluster& cluster, std::uint64_t requests) {
@@ -49,11 +51,11 @@ TEST_CASE("a stopped worker delays no scrape") {
   const std::vector<pid_t> workers = cluster.workers();
   REQUIRE(::kill(workers[1], SIGSTOP) == 0);
   Metrics now;
-  const milliseconds took = best_of_ten([&] { now = metrics(port); });
+  const milliseconds took = median_of_eleven([&] { now = metrics(port); });
   CHECK(took <= 50ms);
   CHECK(now["clusterd_listener_accepted_total{listener=\"http\"}"] == 100);
   CHECK(now["clusterd_slot_up{slot=\"1\"}"] == 1);
-  CHECK(best_of_ten([&] { CHECK(page(port, "/readyz").status == 200); }) <= 50ms);
+  CHECK(median_of_eleven([&] { CHECK(page(port, "/readyz").status == 200); }) <= 50ms);
   REQUIRE(::kill(workers[1], SIGCONT) == 0);
 }
 

@@ -9,9 +9,12 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <arpa/inet.h>
 #include <csignal>
 #include <memory>
+#include <netinet/in.h>
 #include <string>
+#include <sys/socket.h>
 #include <vector>
 
 using namespace clusterd::test;
@@ -70,6 +73,7 @@ TEST_CASE("fault 29: a file with mistakes changes nothing, and each is told with
       {"workers = \n" + good, "app.conf:1"},
       {good + "[worker]\ndrain_timeuot = \"1s\"\n", "app.conf:"},
       {"nonsense = 1\n" + good, "app.conf:1: "},
+      {"user = \"nobdy\"\n" + good, "app.conf:1: user: there is no user \"nobdy\""},
       {good.substr(0, 20) + std::string(3, '\0') + good.substr(20), "app.conf:"},
       {good + "# " + std::string(1'100'000, 'x') + "\n", "app.conf"},
       {"", "app.conf"},
@@ -91,6 +95,21 @@ TEST_CASE("fault 29: a file with mistakes changes nothing, and each is told with
       }
     }
   }
+  // A port that is somebody else's, which only the master can find out.
+  const clusterd::UniqueFd taken(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in there{};
+  there.sin_family = AF_INET;
+  there.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof there;
+  REQUIRE(::bind(taken.get(), reinterpret_cast<const sockaddr*>(&there), length) == 0);
+  REQUIRE(::listen(taken.get(), 1) == 0);
+  ::getsockname(taken.get(), reinterpret_cast<sockaddr*>(&there), &length);
+  const std::string port = std::to_string(ntohs(there.sin_port));
+  cluster.dir().write("app.conf", good + "[[listen]]\naddress = \"127.0.0.1:" + port + "\"\n");
+  const Finished in_use = cluster.verb({"reload"});
+  CHECK(in_use.code == 71);
+  CHECK_MESSAGE(is_in(port + ": Address already in use", in_use.err), in_use.err);
+  cluster.dir().write("app.conf", good);
   // One that is not there says so too.
   CHECK(::rename(cluster.conf().c_str(), cluster.dir().path("away").c_str()) == 0);
   cluster.master().signal(SIGHUP);

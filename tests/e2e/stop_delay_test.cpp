@@ -3,6 +3,7 @@
 #include "tests/support/cluster.h"
 #include "tests/support/eventually.h"
 #include "tests/support/load.h"
+#include "tests/support/metrics.h"
 #include "tests/support/told.h"
 
 #include <boost/json/value.hpp>
@@ -60,9 +61,32 @@ TEST_CASE("who comes within stop_delay is served, and it is said that it stops (
   }
 }
 
-TEST_CASE("without stop_delay the listener closes at once (D9)") {
-  Cluster cluster(delayed("0"));
+TEST_CASE("within stop_delay readyz says no, and requests are served (D9)") {
+  ClusterOptions options = delayed("1000s");
+  options.more = kHttp;
+  Cluster cluster(options);
+  const std::uint16_t probes = http_port(cluster);
+  CHECK(page(probes, "/readyz").status == 200);
   cluster.master().signal(SIGTERM);
+  CHECK(eventually([&] { return page(probes, "/readyz").status == 503; }, 10s));
+  CHECK(page(probes, "/healthz").status == 200);
+  for (int time = 0; time < 10; ++time) CHECK(get(cluster.port()).ok());
+  CHECK(page(probes, "/readyz").status == 503);
+  CHECK(cluster.verb({"stop", "--now"}).code == 0);
+}
+
+TEST_CASE("without stop_delay the listener closes at once (D9)") {
+  ClusterOptions options = delayed("0");
+  options.command.emplace_back("events");
+  Cluster cluster(options);
+  const std::uint16_t port = cluster.port();
+  // It keeps the cluster from its end, for as long as it takes to see who is let in meanwhile.
+  Client slow(port);
+  slow.ask(true, "/slow?ms=2000");
+  cluster.master().signal(SIGTERM);
+  CHECK(eventually([&] { return Client(port).refused(); }, 10s));
+  CHECK(cluster.master().running());
+  CHECK(slow.read_to_end(20s).ok());
   CHECK(cluster.master().wait(20s) == 0);
   CHECK(cluster.log().find("stop_delay") == std::string::npos);
 }
