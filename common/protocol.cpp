@@ -71,7 +71,9 @@ std::string end(JsonWriter& json) {
   return json.take() + "\n";
 }
 
+/// Of what only the agent is told.
 Result<FromMaster> for_agent(std::string_view act, const CheckedJson& json) {
+  if (act != "serve-http" && act != "reported") return FromMaster{Unknown{}};
   const auto fds = json.integer("fds");
   if (!fds) return lacks(act, "fds");
   if (act == "serve-http") return FromMaster{ServeHttp{*fds}};
@@ -153,8 +155,7 @@ Result<FromMaster> decode_from_master(std::string_view line) {
     return FromMaster{Undelivered{json.string("action").value_or(""), *count}};
   }
   if (act == "ping") return FromMaster{Ping{}};
-  if (act == "serve-http" || act == "reported") return for_agent(act, json);
-  return FromMaster{Unknown{}};
+  return for_agent(act, json);
 }
 
 std::string encode(const Hello& message) {
