@@ -29,7 +29,7 @@ struct Peer {
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    (void)::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
+    (void)!::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
   }
 
   void send(const std::string& request) const {
