@@ -11,12 +11,6 @@
 namespace clusterd::os {
 namespace {
 
-#ifndef P_PIDFD
-constexpr idtype_t kPidFd = static_cast<idtype_t>(3);  // glibc names it from 2.36 on
-#else
-constexpr idtype_t kPidFd = P_PIDFD;
-#endif
-
 std::optional<ExecFailure> read_failure(int pipe) {
   ExecFailure failure;
   if (::read(pipe, &failure, sizeof failure) != sizeof failure) return std::nullopt;

@@ -23,12 +23,6 @@
 namespace clusterd::os {
 namespace {
 
-#ifndef P_PIDFD
-constexpr idtype_t kPidFd = static_cast<idtype_t>(3);  // glibc names it from 2.36 on
-#else
-constexpr idtype_t kPidFd = P_PIDFD;
-#endif
-
 constexpr std::size_t kMostWords = 4096;  // of one read
 constexpr int kNobodyReadsMs = 1000;
 

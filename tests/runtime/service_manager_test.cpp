@@ -64,6 +64,13 @@ struct Stage {
   ServiceManager manager;
 };
 
+/// Until it takes no more, as with a manager that does not read.
+void fill(const std::string& address) {
+  const os::SdNotify flood(address);
+  while (flood.send("WATCHDOG=1") == os::SdNotify::Sent::yes) {
+  }
+}
+
 }  // namespace
 
 TEST_CASE("a cluster's status is one line that changes with what happens and no sooner") {
@@ -105,9 +112,7 @@ TEST_CASE("given up says what the last one died of") {
 TEST_CASE("what a manager does not read is said again, in order, and is bounded (fault 43)") {
   const test::TempDir dir;
   Ear ear(dir.path("notify"));
-  const os::SdNotify flood(dir.path("notify"));
-  while (flood.send("WATCHDOG=1") == os::SdNotify::Sent::yes) {
-  }
+  fill(dir.path("notify"));
   Stage stage{os::SdNotify(dir.path("notify"))};
   stage.start();
   for (int time = 0; time < 1000; ++time) {
@@ -128,9 +133,7 @@ TEST_CASE("what a manager does not read is said again, in order, and is bounded 
 TEST_CASE("a manager that reads late hears that it is ready, whatever was to be said since") {
   const test::TempDir dir;
   Ear ear(dir.path("notify"));
-  const os::SdNotify flood(dir.path("notify"));
-  while (flood.send("WATCHDOG=1") == os::SdNotify::Sent::yes) {
-  }
+  fill(dir.path("notify"));
   Stage stage{os::SdNotify(dir.path("notify"))};
   stage.start();
   std::uint32_t next = 3;
