@@ -1,5 +1,6 @@
 // Faults 39 to 41 of the list of what a supervisor has to bear: who the children are, what they are
 // left with, and what they can make the master say.
+#include "common/unique_fd.h"
 #include "tests/support/cluster.h"
 #include "tests/support/eventually.h"
 #include "tests/support/http.h"
@@ -9,12 +10,14 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <pty.h>
 #include <set>
 #include <signal.h>
 #include <sstream>
 #include <string>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
 
@@ -147,6 +150,48 @@ TEST_CASE("fault 40: a worker of a root master is exactly who it is to be, and s
   const auto after = cluster.workers();
   CHECK(cluster.verb({"stop"}).code == 0);
   for (const pid_t pid : after) CHECK_FALSE(alive(pid));
+}
+
+TEST_CASE("fault 40: a child that is another user has no terminal that it could type into") {
+  if (!is_root()) return;
+  const TempDir dir;
+  REQUIRE(::chmod(dir.path().c_str(), 0755) == 0);
+  const std::string conf =
+      dir.write("app.conf",
+                "workers = 2\nuser = \"nobody\"\n[[listen]]\naddress = "
+                "\"127.0.0.1:0\"\n[worker]\ncommand = [\"" +
+                    fixture_worker() + "\"]\n[control]\nsocket = \"ctl.sock\"\n");
+  const std::string program = clusterd_program();
+  int terminal = -1;
+  const pid_t master = ::forkpty(&terminal, nullptr, nullptr, nullptr);
+  if (master == 0) {
+    ::execl(program.c_str(), program.c_str(), "start", conf.c_str(), nullptr);
+    ::_exit(127);
+  }
+  const clusterd::UniqueFd ours(terminal);
+  const auto terminal_of = [](pid_t pid) {
+    const std::string stat = proc(pid, "stat");
+    std::istringstream fields(stat.substr(stat.rfind(')') + 2));
+    std::string state;
+    long parent = 0;
+    long group = 0;
+    long session = 0;
+    long number = -1;  // 0: it has none
+    fields >> state >> parent >> group >> session >> number;
+    return number;
+  };
+  const auto up = [&] {
+    return run({program, "status", conf}).out.find("2 of 2 workers ready") != std::string::npos;
+  };
+  CHECK(eventually(up, 20s));
+  CHECK(terminal_of(master) > 0);
+  const auto its = children_of(master);
+  CHECK(its.size() == 3);
+  for (const pid_t pid : its) CHECK(terminal_of(pid) == 0);
+  CHECK(run({program, "stop", "--now", conf}).code == 0);
+  int status = -1;
+  CHECK(::waitpid(master, &status, 0) == master);
+  CHECK(status == 0);
 }
 
 TEST_CASE("a root master that is not almighty still reads and writes what it will have to") {
