@@ -14,7 +14,12 @@ inline constexpr std::pair<std::string_view, Policy> kPolicies[] = {
     {"least-connections", Policy::least_connections},
     {"sticky", Policy::sticky}};
 inline constexpr std::pair<std::string_view, Protocol> kProtocols[] = {
-    {"auto", Protocol::native}, {"native", Protocol::native}};
+    {"native", Protocol::native},
+    {"node", Protocol::node},
+    {"node-fork", Protocol::node_fork},
+    {"listen-fds", Protocol::listen_fds},
+    {"none", Protocol::none},
+    {"auto", Protocol::native}};  // the last, since its meaning is one of the others
 inline constexpr std::pair<std::string_view, Sched> kScheds[] = {{"other", Sched::other},
                                                                  {"batch", Sched::batch}};
 inline constexpr std::pair<std::string_view, Affinity::Kind> kAffinities[] = {
@@ -24,8 +29,5 @@ inline constexpr std::pair<std::string_view, OnGiveup> kOnGiveups[] = {
 inline constexpr std::pair<std::string_view, LogLevel> kLevels[] = {
     {"trace", LogLevel::trace}, {"debug", LogLevel::debug}, {"info", LogLevel::info},
     {"warn", LogLevel::warn},   {"error", LogLevel::error}, {"off", LogLevel::off}};
-
-// What is planned: it gets a mistake that says so, not one that says it is unknown.
-inline constexpr std::string_view kLaterProtocols[] = {"node", "node-fork", "listen-fds", "none"};
 
 }  // namespace clusterd::config

@@ -3,6 +3,7 @@
 #include "config/choices.h"
 #include "config/defaults.h"
 #include "config/env_file.h"
+#include "config/known_programs.h"
 #include "config/parse_program.h"
 
 #include <algorithm>
@@ -108,14 +109,9 @@ void WorkerReader::read_env() {
 }
 
 void WorkerReader::read_protocol() {
+  if (!worker_.command.empty()) worker_.protocol = protocol_of(worker_.command[0]);
   const toml::node* node = reader_.find("protocol");
-  if (node == nullptr) return;
-  for (const std::string_view later : kLaterProtocols) {
-    if (node->value<std::string_view>() != later) continue;
-    return reader_.blame(
-        "protocol",
-        in_quotes(later) + " is not available in this version; expected \"auto\" or \"native\"");
-  }
+  if (node == nullptr || node->value<std::string_view>() == "auto") return;
   reader_.choice<Protocol>("protocol", "protocol", kProtocols, worker_.protocol);
 }
 

@@ -12,7 +12,11 @@ namespace clusterd::config {
 
 /// How the master and a worker talk.
 enum class Protocol : std::uint8_t {
-  native,  ///< the worker library, or whoever else says hello on the channel
+  native,      ///< the worker library, or whoever else says hello on the channel
+  node,        ///< a worker of Node's cluster, which does not know the difference
+  node_fork,   ///< a child of Node's child_process, which is sent sockets as messages
+  listen_fds,  ///< no channel: it inherits the listeners, as from systemd
+  none,        ///< no channel, and no sockets
 };
 
 /// The scheduling policy of a worker.

@@ -2,8 +2,8 @@
 
 #include "common/ids.h"
 #include "master/os/child_process.h"
-#include "master/runtime/channel.h"
 #include "master/runtime/child_output.h"
+#include "master/runtime/dialogue.h"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -23,11 +23,9 @@ struct Child {
 
   os::ChildProcess process;
   boost::asio::posix::stream_descriptor exit;
-  std::shared_ptr<Channel> channel;
   ChildOutput output;
   Generation generation{};
-  bool said_hello = false;
-  bool counts_turns = false;
+  std::unique_ptr<Dialogue> dialogue;
 };
 
 }  // namespace clusterd::runtime

@@ -82,7 +82,7 @@ void Dispatcher::turn() {
   const TimePoint now = Clock::now();
   bool again = false;
   for (Member* member : by_seat_) {
-    if (member != nullptr) member->lane.want_wake(handoff::wake::kNever);
+    if (member != nullptr) member->lane->want_wake(handoff::wake::kNever);
   }
   collect(now);
   place_waiting(now);
@@ -109,14 +109,14 @@ void Dispatcher::collect(TimePoint now) {
     if (member == nullptr) continue;
     collect_one(*member, now);
     check_dropped(*member, now);
-    balancer_.claim_active(*member->seat, member->lane.page().active.load());
+    balancer_.claim_active(*member->seat, member->lane->active());
   }
 }
 
 /// True if the worker took something.
 bool Dispatcher::collect_one(Member& member, TimePoint now) {
   if (member.broken || ledger(member).pending() == 0) return false;
-  const auto freed = member.lane.collect(ledger(member), now);
+  const auto freed = member.lane->collect(ledger(member), now, waiting_);
   if (!freed) break_off(member, "it says that it took connections which it was not offered");
   if (freed.value_or(0) > 0) member.idle_wakes = 0;
   return freed.value_or(0) > 0;
@@ -125,9 +125,9 @@ bool Dispatcher::collect_one(Member& member, TimePoint now) {
 void Dispatcher::check_dropped(Member& member, TimePoint now) {
   core::OfferLedger& books = ledger(member);
   if (books.state() != core::OfferLedger::State::revoked || now < member.closed_until) return;
-  const std::uint32_t sequence = member.lane.page().dropped.load();
+  const std::uint32_t sequence = member.lane->dropped();
   if (!books.dropped(sequence)) return;
-  member.lane.reopen(books);
+  member.lane->reopen(books);
   member.idle_wakes = 0;
 }
 
@@ -190,21 +190,21 @@ void Dispatcher::hand_out(Accepted connection, TimePoint now) {
       {listener, sources_[listener].policy, handoff::client_of(connection.offer.peer)}, now);
   if (!seat) return waiting_.push_back(std::move(connection));
   Member& member = *by_seat_[static_cast<std::size_t>(*seat)];
-  member.lane.add(std::move(connection));
-  if (member.lane.unsent() >= kSendAt) (void)send(member);
+  member.lane->add(std::move(connection));
+  if (member.lane->unsent() >= kSendAt) (void)send(member);
 }
 
 /// False if connections came back.
 bool Dispatcher::send(Member& member) {
-  if (member.lane.unsent() == 0) return true;
-  switch (member.lane.send(ledger(member), waiting_)) {
-    case OfferLane::Sent::all:
+  if (member.lane->unsent() == 0) return true;
+  switch (member.lane->send(ledger(member), waiting_)) {
+    case Lane::Sent::all:
       return true;
-    case OfferLane::Sent::full:
+    case Lane::Sent::full:
       ledger(member).mark_full();
       retry_soon();
       break;
-    case OfferLane::Sent::broken:
+    case Lane::Sent::broken:
       // It closed its end or is dead. Its exit, or the end of its channel, tells the rest.
       ledger(member).end();
       break;
@@ -235,7 +235,7 @@ void Dispatcher::end_the_leaving() {
     member->leaving = false;
     ledger(*member).end();
     balancer_.retire(*member->seat);
-    member->lane.end();
+    member->lane->end();
   }
 }
 
@@ -250,7 +250,7 @@ bool Dispatcher::ask_for_wake(TimePoint now) {
     if (asked_for_room(*member)) found_room = true;
     const bool revoked = ledger(*member).state() == core::OfferLedger::State::revoked;
     if (ledger(*member).pending() == 0 && !revoked) continue;
-    member->lane.want_wake(when);
+    member->lane->want_wake(when);
     // One that took between the last look and the request saw no request: look once more.
     if (collect_one(*member, now)) took = true;
     if (revoked) check_dropped(*member, now);
@@ -264,8 +264,8 @@ bool Dispatcher::ask_for_wake(TimePoint now) {
 /// already.
 bool Dispatcher::asked_for_room(Member& member) {
   if (!balancer_.at_limit(*member.seat)) return false;
-  member.lane.want_room();
-  balancer_.claim_active(*member.seat, member.lane.page().active.load());
+  member.lane->want_room();
+  balancer_.claim_active(*member.seat, member.lane->active());
   return !balancer_.at_limit(*member.seat);
 }
 

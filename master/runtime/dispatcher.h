@@ -50,8 +50,9 @@ class Dispatcher {
   /// Nobody serves it any more. What still waits for it is closed.
   void remove_listener(core::ListenerIndex index);
 
-  /// Makes the lane of a child that said hello.
-  [[nodiscard]] Result<OfferLane::WorkerEnds> join(ChildId child, SlotId slot = {});
+  [[nodiscard]] std::uint32_t window() const { return options_.window; }  ///< for a new lane
+  /// A child that connections can be sent to.
+  [[nodiscard]] Result<void> join(ChildId child, SlotId slot, std::unique_ptr<Lane> lane);
   /// The child serves the listener, once it is in the rotation.
   void serve(ChildId child, core::ListenerIndex listener);
   void enter_rotation(ChildId child);
@@ -83,7 +84,6 @@ class Dispatcher {
   /// How long to leave off when somebody is out of descriptors or memory.
   static constexpr auto kPause = std::chrono::milliseconds(100);
 
-  // dispatcher.cpp
   void wait();
   void turn();
   void note_events();

@@ -73,10 +73,12 @@ void Dispatcher::check_stalls() {
     ledger(*member).look(now, options_.stall_timeout);
     if (!ledger(*member).stalled(now, options_.stall_timeout)) continue;
     if (!balancer_.anyone_but(*member->seat)) continue;
-    const std::uint32_t count = ledger(*member).pending();
+    const std::size_t waited = waiting_.size();
     ledger(*member).narrow();
     take_back(*member, now);
-    events_.stalled(member->child, count);
+    // What is in its hands already, by some protocols, stays there.
+    if (waiting_.size() == waited) continue;
+    events_.stalled(member->child, static_cast<std::uint32_t>(waiting_.size() - waited));
   }
 }
 
@@ -85,7 +87,7 @@ void Dispatcher::take_back(Member& member, TimePoint now) {
   // Once is enough: after it the page does not say any more what the worker took of ours.
   if (books.state() == core::OfferLedger::State::revoked) return;
   if (books.state() == core::OfferLedger::State::ended && books.pending() == 0) return;
-  if (!member.lane.revoke(ledger(member), now, waiting_) && !member.broken) {
+  if (!member.lane->revoke(ledger(member), now, waiting_) && !member.broken) {
     break_off(member, "it says that it took connections which it was not offered");
   }
 }

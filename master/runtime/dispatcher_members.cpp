@@ -76,20 +76,17 @@ void Dispatcher::empty_queue(core::ListenerIndex index) {
   }
 }
 
-Result<OfferLane::WorkerEnds> Dispatcher::join(ChildId child, SlotId slot) {
-  auto lane = OfferLane::create(options_.window);
-  if (!lane) return lane.error();
+Result<void> Dispatcher::join(ChildId child, SlotId slot, std::unique_ptr<Lane> lane) {
   epoll_event event{};
   // Edge-triggered: every write is an event, and nobody ever has to read the counter.
   event.events = EPOLLIN | EPOLLET;
   event.data.u64 = kWakeEvent | child.number;
-  if (::epoll_ctl(epoll_.native_handle(), EPOLL_CTL_ADD, lane->wake_fd(), &event) < 0) {
+  if (lane->wake_fd() >= 0 &&
+      ::epoll_ctl(epoll_.native_handle(), EPOLL_CTL_ADD, lane->wake_fd(), &event) < 0) {
     return errno_error("watch an eventfd");
   }
-  OfferLane::WorkerEnds ends = lane->take_worker_ends();
-  members_[child] =
-      std::make_unique<Member>(Member{child, slot, std::move(*lane), options_.window});
-  return ends;
+  members_[child] = std::make_unique<Member>(Member{child, slot, std::move(lane)});
+  return {};
 }
 
 void Dispatcher::serve(ChildId child, core::ListenerIndex listener) {
@@ -114,7 +111,7 @@ void Dispatcher::enter_rotation(ChildId child) {
   const auto found = members_.find(child);
   if (found == members_.end() || found->second->seat) return;
   Member& member = *found->second;
-  member.seat = balancer_.join(member.window, member.slot);
+  member.seat = balancer_.join(member.lane->window(), member.slot);
   member.in_rotation = true;
   if (member.broken) ledger(member).end();
   const auto index = static_cast<std::size_t>(*member.seat);
@@ -145,7 +142,7 @@ void Dispatcher::leave_rotation(ChildId child) {
     ledger(member).end();
     balancer_.retire(*member.seat);
     take_back(member, Clock::now());
-    member.lane.end();
+    member.lane->end();
   }
   turn();
 }
@@ -191,11 +188,12 @@ Dispatcher::LaneStatus Dispatcher::forget(ChildId child) {
     by_seat_[static_cast<std::size_t>(*member.seat)] = nullptr;
     balancer_.leave(*member.seat);
   }
-  for (std::size_t index = 0; index < core::kMaxListeners; ++index) {
-    sources_[index].raced += member.lane.page().accepted[index].load(std::memory_order_relaxed);
+  for (core::ListenerIndex index = 0; index < core::kMaxListeners; ++index) {
+    sources_[index].raced += member.lane->accepted(index);
   }
   // A grandchild may hold a copy of the eventfd, and then closing ours would not take it out.
-  ::epoll_ctl(epoll_.native_handle(), EPOLL_CTL_DEL, member.lane.wake_fd(), nullptr);
+  const int wake = member.lane->wake_fd();
+  if (wake >= 0) ::epoll_ctl(epoll_.native_handle(), EPOLL_CTL_DEL, wake, nullptr);
   members_.erase(found);
   turn();
   return last;
@@ -229,14 +227,13 @@ Dispatcher::LaneStatus Dispatcher::status(ChildId child) const {
   const auto found = members_.find(child);
   if (found == members_.end()) return {};
   const Member& member = *found->second;
-  const handoff::Page& page = member.lane.page();
+  const Lane& lane = *member.lane;
   LaneStatus status;
-  status.active = page.active.load(std::memory_order_relaxed);
-  status.requests = page.requests.load(std::memory_order_relaxed);
-  status.turns = page.turns.load(std::memory_order_relaxed);
-  for (const auto& accepted : page.accepted) {
-    status.taken += accepted.load(std::memory_order_relaxed);
-  }
+  status.active = lane.active();
+  status.requests = lane.requests();
+  status.turns = lane.turns();
+  for (core::ListenerIndex at = 0; at < core::kMaxListeners; ++at)
+    status.taken += lane.accepted(at);
   if (member.seat) {
     status.pending = balancer_.ledger(*member.seat).pending();
     status.taken += balancer_.ledger(*member.seat).taken_in_all();
@@ -248,7 +245,7 @@ Dispatcher::LaneStatus Dispatcher::status(ChildId child) const {
 std::uint64_t Dispatcher::accepted(core::ListenerIndex listener) const {
   std::uint64_t count = sources_[listener].accepted + sources_[listener].raced;
   for (const auto& [child, member] : members_) {
-    count += member->lane.page().accepted[listener].load(std::memory_order_relaxed);
+    count += member->lane->accepted(listener);
   }
   return count;
 }

@@ -7,9 +7,10 @@
 #include "master/core/balancer.h"
 #include "master/core/queue_ages.h"
 #include "master/os/listener.h"
-#include "master/runtime/offer_lane.h"
+#include "master/runtime/lane.h"
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -64,12 +65,11 @@ struct DispatcherSource {
   std::uint64_t raced = 0;  ///< accept race: what dead workers had accepted
 };
 
-/// A worker that said hello.
+/// A worker that can be given connections.
 struct DispatcherMember {
   ChildId child;
   SlotId slot{};
-  OfferLane lane;
-  std::uint32_t window = 0;
+  std::unique_ptr<Lane> lane;
   std::vector<core::ListenerIndex> serves{};
   std::optional<core::Balancer::Seat> seat{};
   bool in_rotation = false;

@@ -43,7 +43,7 @@ void OfferLane::add(Accepted connection) {
   ++unsent_;
 }
 
-OfferLane::Sent OfferLane::send(core::OfferLedger& ledger, std::deque<Accepted>& back) {
+Lane::Sent OfferLane::send(core::OfferLedger& ledger, std::deque<Accepted>& back) {
   while (unsent_ > 0) {
     const auto count =
         static_cast<std::uint32_t>(std::min<std::size_t>(unsent_, handoff::kMaxBatch));
@@ -63,8 +63,8 @@ OfferLane::Sent OfferLane::send(core::OfferLedger& ledger, std::deque<Accepted>&
   return Sent::all;
 }
 
-OfferLane::Sent OfferLane::send_batch(std::uint32_t first_sequence, std::size_t at,
-                                      std::uint32_t count) {
+Lane::Sent OfferLane::send_batch(std::uint32_t first_sequence, std::size_t at,
+                                 std::uint32_t count) {
   handoff::Message message;
   std::array<int, handoff::kMaxBatch> fds;
   message.header = {first_sequence, count};
@@ -98,7 +98,8 @@ bool OfferLane::set_limit(std::uint32_t limit) {
   return false;
 }
 
-std::optional<std::uint32_t> OfferLane::collect(core::OfferLedger& ledger, TimePoint now) {
+std::optional<std::uint32_t> OfferLane::collect(core::OfferLedger& ledger, TimePoint now,
+                                                std::deque<Accepted>& /*back*/) {
   const auto freed = ledger.claim(Window::unpack(page_->window.load()).taken, now);
   if (freed) close_copies(*freed);
   return freed;

@@ -2,31 +2,19 @@
 
 #include "common/log.h"
 #include "master/os/self.h"
-#include "master/runtime/child_spec.h"
 #include "master/runtime/describe.h"
 #include "master/runtime/orphanage.h"
-#include "master/runtime/output_frame.h"
 #include "master/runtime/plan_of.h"
 
 #include <algorithm>
 #include <csignal>
 #include <random>
-#include <sys/socket.h>
 #include <utility>
 
 namespace clusterd::runtime {
 namespace {
 
 constexpr auto kLogFlush = std::chrono::milliseconds(50);
-
-core::ExitStatus to_status(const os::ProcessEnd& end) {
-  using Kind = core::ExitStatus::Kind;
-  if (end.exec_failure) {
-    return {Kind::not_started, end.exec_failure->error, false,
-            os::ExecFailure::name(end.exec_failure->stage)};
-  }
-  return {end.by_signal ? Kind::signaled : Kind::exited, end.value, end.dumped_core, {}};
-}
 
 }  // namespace
 
@@ -63,6 +51,7 @@ Supervisor::Supervisor(const config::Settings& settings, std::vector<std::string
         http_.counters().event(name);
         hooks_.run(name, json);
       }),
+      dialogue_needs_(dialogue_needs()),
       manager_(io_, std::move(resources.manager.notify), resources.manager.watchdog, cluster_),
       control_(
           io_, std::move(resources.control),
@@ -139,70 +128,19 @@ void Supervisor::happened(ChildId child, core::ChildEvent event) {
   handle(core::ChildHappened{child, std::move(event)});
 }
 
-void Supervisor::carry_out(const core::Spawn& spawn) {
-  const auto failed = [&](const Error& error) {
-    happened(spawn.child, core::ProcessExited{{core::ExitStatus::Kind::not_started,
-                                               error.code.value(), false, error.what}});
-  };
-  int ends[2];
-  // The child's end blocks, as a simple program expects. Ours is never read or written but with
-  // MSG_DONTWAIT.
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
-    return failed(errno_error("make a channel"));
-  }
-  UniqueFd ours(ends[0]);
-  const UniqueFd theirs(ends[1]);
-  const ChildId id = spawn.child;
-  const config::Settings& settings = settings_of(id);
-  auto notify = notifications_.open(id);
-  if (!notify) return failed(notify.error());
-  os::SpawnSpec spec = child_spec(settings, spawn, open_files_,
-                                  {std::move(*notify), settings.worker.heartbeat_timeout});
-  spec.channel = theirs.get();
-  auto output = ChildOutput::open(io_, spec, settings.log.capture);
-  if (!output) return failed(output.error());
-  auto spawned = os::spawn(spec);
-  if (!spawned) return failed(spawned.error());
-
-  auto child = std::make_unique<Child>(io_, os::ChildProcess(std::move(*spawned)));
-  child->output = std::move(*output);
-  std::optional<OutputFrame> frame;  // the agent is this very program
-  if (id.role == Role::worker && settings.log.frame) {
-    frame.emplace(number_of(spawn.slot), child->process.pid());
-  }
-  child->output.start(to_log(std::move(frame)));
-  child->generation = spawn.generation;
-  child->channel = Channel::open(
-      io_, std::move(ours), protocol::kLongestLine,
-      {.line = [this, id](std::string_view line) { on_line(id, line); },
-       .ended = [this, id] { on_channel_end(id); },
-       .broken = [this, id](std::string how) { happened(id, core::BrokeProtocol{std::move(how)}); },
-       .all_sent = [this, id] { messenger_.all_sent(id); }});
-  notifications_.started(id, child->process.pid());
-  children_[id] = std::move(child);
-  watch_exit(id);
-}
-
-/// What the agent goes by is what is in force.
-const config::Settings& Supervisor::settings_of(ChildId id) const {
-  if (id.role == Role::agent) return settings();
-  return generations_.settings(cluster_.children().at(id).generation);
-}
-
 void Supervisor::carry_out(const core::EnterRotation& action) {
   if (action.child.role == Role::worker) dispatcher_.enter_rotation(action.child);
   messenger_.set_ready(action.child, true);
   look_after(action.child);
+  children_.at(action.child)->dialogue->entered_rotation();
 }
 
 void Supervisor::carry_out(const core::LeaveRotation& action) {
   messenger_.set_ready(action.child, false);
   health_.unwatch(action.child);
-  if (action.child.role == Role::worker) {
-    dispatcher_.leave_rotation(action.child);
-  } else if (const auto found = children_.find(action.child); found != children_.end()) {
-    found->second->channel->end();  // all that an agent needs to be told
-  }
+  if (action.child.role == Role::worker) dispatcher_.leave_rotation(action.child);
+  const auto found = children_.find(action.child);
+  if (found != children_.end()) found->second->dialogue->left_rotation();
 }
 
 void Supervisor::carry_out(const core::SignalChild& action) {
@@ -222,18 +160,6 @@ void Supervisor::carry_out(const core::SignalChild& action) {
     case core::Signal::kill:
       return found->second->process.kill();
   }
-}
-
-void Supervisor::carry_out(const core::Forget& action) {
-  http_.worker_gone(action.child, dispatcher_.forget(action.child));
-  messenger_.leave(action.child);
-  notifications_.close(action.child);
-  const auto found = children_.find(action.child);
-  if (found != children_.end()) {  // it was started
-    found->second->channel->close();
-    children_.erase(found);
-  }
-  rollouts_.tidy();
 }
 
 void Supervisor::carry_out(const core::SetTimer& action) { timers_.set(action.id, action.at); }
@@ -266,27 +192,6 @@ void Supervisor::carry_out(const core::Finish& action) {
   outcome_ = action.outcome;
   manager_.finish(describe(outcome_));
   hooks_.finish([this] { io_.stop(); });
-}
-
-void Supervisor::watch_exit(ChildId id) {
-  children_.at(id)->exit.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                                    [this, id](boost::system::error_code error) {
-                                      if (!error) on_exit(id);
-                                    });
-}
-
-void Supervisor::on_exit(ChildId id) {
-  const auto found = children_.find(id);
-  if (found == children_.end()) return;
-  const auto end = found->second->process.reap();
-  if (!end) return watch_exit(id);
-  // The pidfd is closed. What is opened from here on may get its number, and must not be what is
-  // taken out of the loop when the child is forgotten.
-  found->second->exit.release();
-  // Which of the two is noticed first, its last lines or its end, is chance.
-  const std::shared_ptr<Channel> channel = found->second->channel;
-  channel->read_rest();
-  happened(id, core::ProcessExited{to_status(*end), found->second->output.finish()});
 }
 
 void Supervisor::keep_log_flowing() {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include "common/protocol.h"
 #include "config/settings.h"
 #include "master/core/cluster.h"
 #include "master/runtime/child.h"
@@ -44,11 +43,9 @@ class Supervisor {
   void handle(core::Event event);
   void happened(ChildId child, core::ChildEvent event);
 
-  void carry_out(const core::Spawn& spawn);
   void carry_out(const core::EnterRotation& action);
   void carry_out(const core::LeaveRotation& action);
   void carry_out(const core::SignalChild& action);
-  void carry_out(const core::Forget& action);
   void carry_out(const core::SetTimer& action);
   void carry_out(const core::StopAccepting&);
   void carry_out(const core::AnnounceReady&);
@@ -57,14 +54,20 @@ class Supervisor {
   void carry_out(const core::Finish& action);
   void carry_out(const core::Note& note);
 
-  void watch_exit(ChildId id);
-  void on_exit(ChildId id);
   void keep_log_flowing();
-  [[nodiscard]] const config::Settings& settings_of(ChildId id) const;
   [[nodiscard]] const config::Settings& settings() const {
     return generations_.settings(rollouts_.in_force());
   }
   [[nodiscard]] Dispatcher::Events dispatcher_events();
+
+  // supervisor_children.cpp: how they come and go.
+  void carry_out(const core::Spawn& spawn);
+  void carry_out(const core::Forget& action);
+  [[nodiscard]] Result<std::unique_ptr<Child>> spawn(const core::Spawn& spawn);
+  [[nodiscard]] DialogueNeeds dialogue_needs();
+  void watch_exit(ChildId id);
+  void on_exit(ChildId id);
+  [[nodiscard]] const config::Settings& settings_of(ChildId id) const;
 
   // supervisor_care.cpp: who is hung, who is to be recycled, what is heard by NOTIFY_SOCKET.
   [[nodiscard]] Health::Events health_events();
@@ -94,17 +97,6 @@ class Supervisor {
   void on_stall(ChildId id, std::uint32_t count);
   void on_channel_end(ChildId id);
 
-  // child_dialogue.cpp: the native protocol, seen from the master.
-  void on_line(ChildId id, std::string_view line);
-  void on_message(ChildId id, const protocol::Unknown&) { (void)id; }
-  void on_message(ChildId id, const Envelope&) { (void)id; }  // on_line() has routed it
-  void on_message(ChildId id, const protocol::Hello& hello);
-  void on_message(ChildId id, const protocol::Listen& listen);
-  void on_message(ChildId id, const protocol::Ready&);
-  void on_message(ChildId id, const protocol::Refuse&);
-  void on_message(ChildId id, const protocol::Suicide& suicide);
-  void on_message(ChildId id, const protocol::Report& report);
-
   boost::asio::io_context io_{1};
   Generations generations_;
   rlimit open_files_;
@@ -115,7 +107,6 @@ class Supervisor {
   std::deque<core::Event> events_;
   bool handling_ = false;
 
-  std::map<ChildId, std::unique_ptr<Child>> children_;
   Timers timers_;
   boost::asio::signal_set signals_;
   boost::asio::steady_timer log_timer_;
@@ -128,6 +119,8 @@ class Supervisor {
   std::vector<Reply> scaling_;  ///< who waits until the pool is as it was asked to be
   Hooks hooks_;
   EventLog event_log_;
+  DialogueNeeds dialogue_needs_;
+  std::map<ChildId, std::unique_ptr<Child>> children_;
   bool told_of_stop_ = false;
   ServiceManager manager_;
   ControlServer control_;

@@ -14,7 +14,7 @@ Health::Events Supervisor::health_events() {
       .ping =
           [this](ChildId id) {
             const auto found = children_.find(id);
-            if (found != children_.end()) found->second->channel->send(encode(protocol::Ping{}));
+            if (found != children_.end()) found->second->dialogue->ping();
           },
       .hung = [this](ChildId id, const std::string& evidence,
                      std::string why) { on_hang(id, evidence, std::move(why)); },
@@ -29,7 +29,7 @@ void Supervisor::look_after(ChildId id) {
   const config::Worker& worker = settings_of(id).worker;
   health_.watch(id, {.pid = child.process.pid(),
                      .birth = cluster_.children().at(id).spawned_at,
-                     .counts_turns = child.counts_turns,
+                     .counts_turns = child.dialogue->counts_turns(),
                      .heartbeat_timeout = worker.heartbeat_timeout,
                      .recycle = {worker.recycle.requests, worker.recycle.lifetime,
                                  worker.recycle.memory_bytes, worker.recycle.jitter}});
@@ -48,6 +48,8 @@ void Supervisor::on_hang(ChildId id, const std::string& evidence, std::string wh
 void Supervisor::on_notice(ChildId id, const notify::Said& said) {
   if (said.watchdog) health_.said_watchdog(id);
   if (said.watchdog_trigger) health_.said_trigger(id);
+  const auto found = children_.find(id);
+  if (found != children_.end()) found->second->dialogue->on_notice(said);
 }
 
 }  // namespace clusterd::runtime

@@ -4,6 +4,7 @@
 #include "master/runtime/dispatcher.h"
 #include "tests/support/eventually.h"
 #include "tests/support/http.h"
+#include "tests/support/native_lane.h"
 #include "worker/src/offer_queue.h"
 
 #include <doctest/doctest.h>
@@ -73,7 +74,7 @@ struct Bench {
   }
 
   Worker& enter(ChildId child, core::ListenerIndex listener) {
-    auto ends = dispatcher->join(child);
+    auto ends = test::join_native(*dispatcher, child);
     REQUIRE(ends.has_value());
     workers.emplace_back(std::move(*ends));
     dispatcher->serve(child, listener);

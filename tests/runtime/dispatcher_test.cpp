@@ -1,8 +1,9 @@
-// The dispatcher on real listeners, with workers whose end is played here: the worker library's own
-// queue, without its loop. A connection is the number that its client wrote to it.
+// On real listeners, with workers whose end is played here: the worker library's own queue, without
+// its loop. A connection is the number that its client wrote to it.
 #include "master/runtime/dispatcher.h"
 
 #include "tests/support/eventually.h"
+#include "tests/support/native_lane.h"
 #include "worker/src/offer_queue.h"
 
 #include <doctest/doctest.h>
@@ -30,7 +31,6 @@ using namespace std::chrono_literals;
 using detail::OfferQueue;
 using detail::Tally;
 using test::eventually;
-
 using Numbers = std::vector<std::uint32_t>;
 
 /// first, first + step, ...
@@ -113,7 +113,7 @@ struct Bench {
   }
 
   Worker& join(std::uint32_t number, const std::vector<core::ListenerIndex>& serves = {0}) {
-    auto ends = dispatcher->join({Role::worker, number});
+    auto ends = test::join_native(*dispatcher, {Role::worker, number});
     REQUIRE(ends.has_value());
     workers.emplace_back(number, std::move(*ends));
     for (const core::ListenerIndex index : serves) dispatcher->serve(workers.back().child(), index);

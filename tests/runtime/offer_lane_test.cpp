@@ -155,8 +155,8 @@ TEST_CASE("connections are taken in the order they were offered in") {
   CHECK(both.receive() == Received::nothing);
   CHECK(both.take() == numbers_from(0, 8));
   CHECK(both.take().empty());
-  CHECK(both.lane.collect(both.ledger, kNow) == 8U);
-  CHECK(both.lane.collect(both.ledger, kNow) == 0U);
+  CHECK(both.lane.collect(both.ledger, kNow, both.back) == 8U);
+  CHECK(both.lane.collect(both.ledger, kNow, both.back) == 0U);
   CHECK(both.ledger.pending() == 0);
 }
 
@@ -171,7 +171,7 @@ TEST_CASE("more than a message holds goes in several") {
     CHECK(both.take().size() == count);
   }
   CHECK(both.worker->receive() == Received::nothing);
-  CHECK(both.lane.collect(both.ledger, kNow) == 150U);
+  CHECK(both.lane.collect(both.ledger, kNow, both.back) == 150U);
 }
 
 TEST_CASE("the client's address comes with its connection") {
@@ -203,7 +203,7 @@ TEST_CASE("a client sees its end once the worker has closed and the master has c
   both.receive();
   CHECK(both.take(1) == Numbers{0});
   CHECK_FALSE(both.client_sees_end(0));
-  CHECK(both.lane.collect(both.ledger, kNow) == 1U);
+  CHECK(both.lane.collect(both.ledger, kNow, both.back) == 1U);
   CHECK(both.client_sees_end(0));
   CHECK_FALSE(both.client_sees_end(1));
 }
@@ -236,7 +236,7 @@ TEST_CASE("a worker takes nothing that was revoked, throws it away, and is offer
   both.offer(10, 3);
   both.receive();
   CHECK(both.take() == numbers_from(10, 3));
-  CHECK(both.lane.collect(both.ledger, kNow) == 3U);
+  CHECK(both.lane.collect(both.ledger, kNow, both.back) == 3U);
 }
 
 TEST_CASE("a worker that threw away only some of what was revoked is not offered again yet") {
@@ -302,7 +302,7 @@ TEST_CASE("a socket that is full gives the connections back, and goes on later w
 
   both.receive();
   CHECK(both.take(kWindow).size() == sent);
-  CHECK(both.lane.collect(both.ledger, kNow) == sent);
+  CHECK(both.lane.collect(both.ledger, kNow, both.back) == sent);
   both.back.clear();
   both.offer(8, 2);
   both.receive();
@@ -327,11 +327,11 @@ TEST_CASE("a page that lies gives nothing") {
   both.offer(0, 4);
   both.receive();
   CHECK(both.take(2) == Numbers{0, 1});
-  REQUIRE(both.lane.collect(both.ledger, kNow) == 2U);
+  REQUIRE(both.lane.collect(both.ledger, kNow, both.back) == 2U);
   for (const std::uint32_t lie : {5U, 6U, 1U, 0U, 0x8000'0002U, 0xffff'ffffU}) {
     CAPTURE(lie);
     both.tally->page->window.store(Window{4, lie}.pack());
-    CHECK_FALSE(both.lane.collect(both.ledger, kNow));
+    CHECK_FALSE(both.lane.collect(both.ledger, kNow, both.back));
     CHECK(both.ledger.pending() == 2);
   }
   both.tally->page->dropped.store(4);
@@ -343,7 +343,7 @@ TEST_CASE("a page that lies gives nothing") {
   SUBCASE("and takes nothing away from one that is honest again") {
     both.tally->page->window.store(Window{4, 2}.pack());
     CHECK(both.take() == Numbers{2, 3});
-    CHECK(both.lane.collect(both.ledger, kNow) == 2U);
+    CHECK(both.lane.collect(both.ledger, kNow, both.back) == 2U);
   }
 }
 
@@ -399,7 +399,7 @@ TEST_CASE("the end comes behind the last offer, which can still be taken") {
   CHECK(both.worker->receive() == Received::offers);
   CHECK(both.worker->receive() == Received::ended);
   CHECK(both.take() == Numbers{0, 1});
-  CHECK(both.lane.collect(both.ledger, kNow) == 2U);
+  CHECK(both.lane.collect(both.ledger, kNow, both.back) == 2U);
 }
 
 TEST_CASE("a worker without room for all descriptors takes those that came, and refuses the rest") {

@@ -2,6 +2,7 @@
 #include "master/runtime/dispatcher.h"
 #include "tests/support/eventually.h"
 #include "tests/support/http.h"
+#include "tests/support/native_lane.h"
 
 #include <doctest/doctest.h>
 
@@ -63,7 +64,7 @@ TEST_CASE("without queue_timeout, and while somebody serves, nobody is reset") {
   Bench waits(config::Policy::round_robin, 0s);
   const test::Client patient(waits.port());
   Bench served(config::Policy::round_robin, 20ms);
-  auto ends = served.dispatcher->join({Role::worker, 1});
+  auto ends = test::join_native(*served.dispatcher, {Role::worker, 1});
   REQUIRE(ends.has_value());
   served.dispatcher->serve({Role::worker, 1}, 0);
   served.dispatcher->enter_rotation({Role::worker, 1});
@@ -94,7 +95,7 @@ TEST_CASE("who comes after a worker was there for a moment waits for queue_timeo
   };
   REQUIRE(test::eventually(has_looked, 10s));
   constexpr ChildId kWorker{Role::worker, 1};
-  auto ends = bench.dispatcher->join(kWorker);
+  auto ends = test::join_native(*bench.dispatcher, kWorker);
   REQUIRE(ends.has_value());
   bench.dispatcher->serve(kWorker, 0);
   bench.dispatcher->enter_rotation(kWorker);

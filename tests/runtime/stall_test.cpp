@@ -2,6 +2,7 @@
 // here: the worker library's own queue, without its loop.
 #include "master/runtime/dispatcher.h"
 #include "tests/support/eventually.h"
+#include "tests/support/native_lane.h"
 #include "worker/src/offer_queue.h"
 
 #include <doctest/doctest.h>
@@ -24,7 +25,7 @@ constexpr Duration kStall = 400ms;
 
 struct Worker {
   Worker(Dispatcher& dispatcher, std::uint32_t number) : child{Role::worker, number} {
-    auto ends = dispatcher.join(child);
+    auto ends = test::join_native(dispatcher, child);
     REQUIRE(ends.has_value());
     auto tally = std::make_shared<detail::Tally>(ends->page.get());
     queue.emplace(std::move(ends->connections), std::move(ends->wake), tally);

@@ -301,7 +301,8 @@ TEST_CASE("suicide: what nobody else can be given is still taken: it came before
   for (int turn = 0; turn < 3; ++turn) worker.dispatch(0);
   CHECK_FALSE(worker.finished());
   worker.want(listener, [](Connection) {});
-  CHECK(master.lane->collect(master.ledger, TimePoint{}) == 1U);
+  std::deque<Accepted> back;
+  CHECK(master.lane->collect(master.ledger, TimePoint{}, back) == 1U);
   CHECK(worker.run() == 1);
   CHECK(closed(client));
 }

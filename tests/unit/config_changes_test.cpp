@@ -64,7 +64,7 @@ const std::map<std::string, std::string> kOther = {
     {"worker.command", "['./web', '-v']"},
     {"worker.env", "{ TOKEN = 'secret', GONE = '1', NEW = '1' }"},
     {"worker.env_file", "a.env"},
-    {"worker.protocol", ""},  // "auto" is "native" in this version
+    {"worker.protocol", "node"},
     {"worker.ready_timeout", "17s"},
     {"worker.drain_timeout", "17s"},
     {"worker.kill_timeout", "17s"},

@@ -1,4 +1,5 @@
 #include "config/defaults.h"
+#include "config/known_programs.h"
 #include "config/parse.h"
 #include "tests/support/config_summary.h"
 #include "tests/support/config_texts.h"
@@ -293,13 +294,21 @@ TEST_CASE("a worker's environment is checked") {
   CHECK(bad_worker("[worker.env]\nA = 'x'\n1A = 'x'") == "7: worker.env: '1A" + rule);
 }
 
-TEST_CASE("a worker's protocol is one that this version has") {
+TEST_CASE("a worker's protocol is one of a list, or known by its program") {
   CHECK(good(in_worker("protocol = 'auto'")).worker.protocol == Protocol::native);
-  const std::string wanted = "expected 'auto' or 'native'";
-  for (const std::string name : {"node", "node-fork", "listen-fds", "none"}) {
-    CHECK(bad_worker("protocol = '" + name + "'") ==
-          "5: worker.protocol: '" + name + "' is not available in this version; " + wanted);
+  CHECK(good(in_worker("protocol = 'node-fork'")).worker.protocol == Protocol::node_fork);
+  CHECK(good(in_worker("protocol = 'none'")).worker.protocol == Protocol::none);
+  for (const char* program : {"node", "/usr/bin/node", "nodejs"}) {
+    CHECK(protocol_of(program) == Protocol::node);
   }
+  for (const char* program : {"gunicorn", "/x/uvicorn", "php-fpm8.2", "haproxy"}) {
+    CHECK(protocol_of(program) == Protocol::listen_fds);
+  }
+  for (const char* program : {"./server", "nodemon", "/opt/node/server"}) {
+    CHECK(protocol_of(program) == Protocol::native);
+  }
+  const std::string wanted =
+      "expected 'native', 'node', 'node-fork', 'listen-fds', 'none' or 'auto'";
   CHECK(bad_worker("protocol = 'natvie'") ==
         "5: unknown protocol 'natvie'; " + wanted + "; did you mean 'native'?");
   CHECK(bad_worker("protocol = []") == "5: worker.protocol: " + wanted + ", got an array");

@@ -1,0 +1,84 @@
+#pragma once
+
+#include "common/ids.h"
+#include "common/notify.h"
+#include "common/unique_fd.h"
+#include "config/settings.h"
+#include "master/core/child_events.h"
+#include "master/os/child_process.h"
+#include "master/runtime/event.h"
+
+#include <boost/asio/io_context.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace clusterd::runtime {
+
+class Dispatcher;
+class EventLog;
+class Generations;
+class HttpService;
+class Messenger;
+
+/// How the master and one child talk, by the child's protocol: what it says becomes events of the
+/// core, and what the core decides is told to it in its own words. One a child, from its fork until
+/// it is forgotten.
+class Dialogue {
+ public:
+  Dialogue() = default;
+  virtual ~Dialogue() = default;
+  Dialogue(const Dialogue&) = delete;
+  Dialogue& operator=(const Dialogue&) = delete;
+
+  /// The process is there. What is to be said first is said now.
+  virtual void start() {}
+  /// It is in the rotation.
+  virtual void entered_rotation() {}
+  /// It is asked to leave; a worker is out of the rotation by now, and its lane has ended.
+  virtual void left_rotation() {}
+  /// Its process has ended: what it said last is heard now.
+  virtual void process_ended() {}
+
+  /// The turns of its loop are counted by its lane, and ping() makes it turn.
+  [[nodiscard]] virtual bool counts_turns() const { return false; }
+  virtual void ping() {}
+
+  /// It spoke on NOTIFY_SOCKET.
+  virtual void on_notice(const notify::Said& /*said*/) {}
+};
+
+/// What all dialogues work with.
+struct DialogueNeeds {
+  boost::asio::io_context& io;
+  Generations& generations;
+  Dispatcher& dispatcher;
+  Messenger& messenger;
+  HttpService& http;
+  EventLog& event_log;
+  std::function<void(ChildId, core::ChildEvent)> happened;
+  std::function<void(ChildId)> channel_ended;
+  /// An event that is about it.
+  std::function<Event(ChildId, std::string name)> about;
+  std::function<const config::Settings&(ChildId)> settings_of;
+};
+
+/// With whom.
+struct DialoguePartner {
+  ChildId id;
+  SlotId slot{};  ///< a worker's
+  Generation generation{};
+  os::ChildProcess& process;
+  UniqueFd channel;  ///< the master's end; none if the protocol has none
+};
+
+/// The child gets a channel.
+[[nodiscard]] bool has_channel(config::Protocol protocol);
+/// Why no child can be started so, or nothing.
+[[nodiscard]] std::string why_not(config::Protocol protocol);
+[[nodiscard]] std::unique_ptr<Dialogue> dialogue_of(config::Protocol protocol,
+                                                    const DialogueNeeds& needs,
+                                                    DialoguePartner partner);
+
+}  // namespace clusterd::runtime

@@ -1,0 +1,147 @@
+#include "master/runtime/native_dialogue.h"
+
+#include "common/log.h"
+#include "master/runtime/dispatcher.h"
+#include "master/runtime/event_log.h"
+#include "master/runtime/generations.h"
+#include "master/runtime/http_service.h"
+#include "master/runtime/messenger.h"
+#include "master/runtime/offer_lane.h"
+
+#include <chrono>
+#include <fcntl.h>
+#include <optional>
+#include <utility>
+
+namespace clusterd::runtime {
+
+NativeDialogue::NativeDialogue(const DialogueNeeds& needs, DialoguePartner partner)
+    : needs_(needs),
+      partner_(std::move(partner)),
+      channel_(Channel::open(needs.io, std::move(partner_.channel), protocol::kLongestLine,
+                             {.line = [this](std::string_view line) { on_line(line); },
+                              .ended = [this] { needs_.channel_ended(partner_.id); },
+                              .broken = [this](std::string how) { broke(std::move(how)); },
+                              .all_sent = [this] { needs_.messenger.all_sent(partner_.id); }})) {}
+
+void NativeDialogue::left_rotation() {
+  // A worker hears it on its lane.
+  if (partner_.id.role == Role::agent) channel_->end();
+}
+
+void NativeDialogue::process_ended() { channel_->read_rest(); }
+
+void NativeDialogue::ping() { channel_->send(encode(protocol::Ping{})); }
+
+void NativeDialogue::on_line(std::string_view line) {
+  const auto message = protocol::decode_from_child(line);
+  if (!message) return broke("it sent " + message.error().what);
+  if (const auto* envelope = std::get_if<Envelope>(&*message)) {
+    return needs_.messenger.route(partner_.id, *envelope, line);
+  }
+  const bool first = std::holds_alternative<protocol::Hello>(*message) ||
+                     std::holds_alternative<protocol::Unknown>(*message);
+  if (!first && !said_hello_) return broke("it spoke before it said hello");
+  std::visit([&](const auto& what) { on_message(what); }, *message);
+}
+
+void NativeDialogue::on_message(const protocol::Hello& hello) {
+  if (hello.version != protocol::kVersion) {
+    return broke("it speaks protocol version " + std::to_string(hello.version) + ", this master " +
+                 std::to_string(protocol::kVersion));
+  }
+  if (!said_hello_) {
+    said_hello_ = true;
+    counts_turns_ = hello.heartbeat;
+    partner_.process.has_started();
+    const config::Worker& worker = settings().worker;
+    const auto drain = std::chrono::duration_cast<std::chrono::milliseconds>(worker.drain_timeout);
+    protocol::Welcome welcome{protocol::kVersion, 0, drain.count(), worker.max_connections};
+    std::vector<UniqueFd> fds;
+    if (partner_.id.role == Role::worker) {
+      auto ends = join();
+      if (!ends) return broke(ends.error().message());
+      fds = std::move(*ends);
+    }
+    welcome.fds = static_cast<std::int64_t>(fds.size());
+    channel_->send(encode(welcome), std::move(fds));
+    if (partner_.id.role == Role::agent) needs_.http.serve(channel_);
+  }
+  happened(core::SaidHello{});
+}
+
+/// The worker's ends of its lane.
+Result<std::vector<UniqueFd>> NativeDialogue::join() {
+  auto lane = OfferLane::create(needs_.dispatcher.window());
+  if (!lane) return lane.error();
+  OfferLane::WorkerEnds ends = lane->take_worker_ends();
+  auto joined = needs_.dispatcher.join(partner_.id, partner_.slot,
+                                       std::make_unique<OfferLane>(std::move(*lane)));
+  if (!joined) return joined.error();
+  needs_.messenger.join(partner_.id, channel_, partner_.process.pid(), partner_.slot);
+  std::vector<UniqueFd> fds;
+  fds.push_back(std::move(ends.connections));
+  fds.push_back(std::move(ends.page));
+  fds.push_back(std::move(ends.wake));
+  return fds;
+}
+
+void NativeDialogue::on_message(const protocol::Listen& listen) {
+  protocol::Listening reply;
+  reply.ack = listen.seq;
+  std::vector<UniqueFd> fds;
+  std::optional<core::ListenerIndex> index;
+  if (partner_.id.role == Role::worker) {
+    index = needs_.generations.find(partner_.generation, listen.listener);
+  }
+  if (index) {
+    auto served = serve(*index, reply);
+    // Not the worker's fault; but without the socket it cannot serve, and a new one may.
+    if (!served) return broke(served.error().message());
+    fds = std::move(*served);
+    Event event = needs_.about(partner_.id, "listening");
+    event.texts = {{"listener", needs_.generations.listen(*index).name},
+                   {"address", reply.address}};
+    needs_.event_log.record(event);
+  } else {
+    reply.error = "there is no listener \"" + listen.listener + "\"; there is";
+    for (const config::Listen& known : settings().listen) reply.error += " \"" + known.name + "\"";
+  }
+  channel_->send(encode(reply), std::move(fds));
+}
+
+/// What goes to it with the reply.
+Result<std::vector<UniqueFd>> NativeDialogue::serve(core::ListenerIndex index,
+                                                    protocol::Listening& reply) {
+  const os::Listener& listener = *needs_.generations.listener(index);
+  reply.index = index;
+  reply.address = listener.text();
+  needs_.dispatcher.serve(partner_.id, index);
+  reply.datagram = listener.is_datagram();
+  std::vector<UniqueFd> fds;
+  if (reply.datagram || needs_.generations.listen(index).policy == config::Policy::accept_race) {
+    fds.emplace_back(::fcntl(listener.fd(), F_DUPFD_CLOEXEC, 0));
+    if (!fds.back()) return errno_error("copy its listener");
+    reply.fds = 1;
+  }
+  return fds;
+}
+
+void NativeDialogue::on_message(const protocol::Ready&) { happened(core::SaidReady{}); }
+
+void NativeDialogue::on_message(const protocol::Refuse&) {
+  log::warn(to_string(partner_.id) + " is out of descriptors; what it was offered goes to others");
+  needs_.dispatcher.refuse(partner_.id);
+  channel_->send(encode(protocol::Revoked{}));
+}
+
+/// Not a worker's business, and as unknown to it as any act that there is not.
+void NativeDialogue::on_message(const protocol::Report& report) {
+  if (partner_.id.role == Role::agent) needs_.http.asked(report);
+}
+
+void NativeDialogue::on_message(const protocol::Suicide& suicide) {
+  happened(core::SaidSuicide{suicide.reason.empty() ? "it gave no reason" : suicide.reason});
+}
+
+}  // namespace clusterd::runtime

@@ -1,0 +1,128 @@
+// How children come and go.
+#include "common/log.h"
+#include "master/runtime/child_spec.h"
+#include "master/runtime/output_frame.h"
+#include "master/runtime/supervisor.h"
+
+#include <sys/socket.h>
+#include <utility>
+
+namespace clusterd::runtime {
+namespace {
+
+core::ExitStatus to_status(const os::ProcessEnd& end) {
+  using Kind = core::ExitStatus::Kind;
+  if (end.exec_failure) {
+    return {Kind::not_started, end.exec_failure->error, false,
+            os::ExecFailure::name(end.exec_failure->stage)};
+  }
+  return {end.by_signal ? Kind::signaled : Kind::exited, end.value, end.dumped_core, {}};
+}
+
+/// Of a worker it is as app.conf says; our own agent speaks ours.
+config::Protocol protocol_of(ChildId id, const config::Settings& settings) {
+  return id.role == Role::agent ? config::Protocol::native : settings.worker.protocol;
+}
+
+}  // namespace
+
+void Supervisor::carry_out(const core::Spawn& spawned) {
+  auto child = spawn(spawned);
+  if (!child) {
+    const Error& error = child.error();
+    return happened(spawned.child, core::ProcessExited{{core::ExitStatus::Kind::not_started,
+                                                        error.code.value(), false, error.what}});
+  }
+  Dialogue& dialogue = *(*child)->dialogue;
+  children_[spawned.child] = std::move(*child);
+  watch_exit(spawned.child);
+  dialogue.start();
+}
+
+Result<std::unique_ptr<Child>> Supervisor::spawn(const core::Spawn& spawn) {
+  const ChildId id = spawn.child;
+  const config::Settings& settings = settings_of(id);
+  const config::Protocol protocol = protocol_of(id, settings);
+  if (std::string why = why_not(protocol); !why.empty()) return make_error(std::move(why));
+  int ends[2] = {-1, -1};
+  // The child's end blocks, as a simple program expects. Ours is never read or written but with
+  // MSG_DONTWAIT.
+  if (has_channel(protocol) && ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
+    return errno_error("make a channel");
+  }
+  UniqueFd ours(ends[0]);
+  const UniqueFd theirs(ends[1]);
+  auto notify = notifications_.open(id);
+  if (!notify) return notify.error();
+  os::SpawnSpec spec = child_spec(settings, spawn, open_files_,
+                                  {std::move(*notify), settings.worker.heartbeat_timeout});
+  spec.channel = theirs.get();
+  auto output = ChildOutput::open(io_, spec, settings.log.capture);
+  if (!output) return output.error();
+  auto spawned = os::spawn(spec);
+  if (!spawned) return spawned.error();
+
+  auto child = std::make_unique<Child>(io_, os::ChildProcess(std::move(*spawned)));
+  child->output = std::move(*output);
+  std::optional<OutputFrame> frame;  // the agent is this very program
+  if (id.role == Role::worker && settings.log.frame) {
+    frame.emplace(number_of(spawn.slot), child->process.pid());
+  }
+  child->output.start(to_log(std::move(frame)));
+  child->generation = spawn.generation;
+  notifications_.started(id, child->process.pid());
+  child->dialogue =
+      dialogue_of(protocol, dialogue_needs_,
+                  {id, spawn.slot, spawn.generation, child->process, std::move(ours)});
+  return child;
+}
+
+DialogueNeeds Supervisor::dialogue_needs() {
+  return {
+      .io = io_,
+      .generations = generations_,
+      .dispatcher = dispatcher_,
+      .messenger = messenger_,
+      .http = http_,
+      .event_log = event_log_,
+      .happened = [this](ChildId id, core::ChildEvent event) { happened(id, std::move(event)); },
+      .channel_ended = [this](ChildId id) { on_channel_end(id); },
+      .about = [this](ChildId id, std::string name) { return about(id, std::move(name)); },
+      .settings_of = [this](ChildId id) -> const config::Settings& { return settings_of(id); }};
+}
+
+/// What the agent goes by is what is in force.
+const config::Settings& Supervisor::settings_of(ChildId id) const {
+  if (id.role == Role::agent) return settings();
+  return generations_.settings(cluster_.children().at(id).generation);
+}
+
+void Supervisor::carry_out(const core::Forget& action) {
+  http_.worker_gone(action.child, dispatcher_.forget(action.child));
+  messenger_.leave(action.child);
+  notifications_.close(action.child);
+  children_.erase(action.child);
+  rollouts_.tidy();
+}
+
+void Supervisor::watch_exit(ChildId id) {
+  children_.at(id)->exit.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                                    [this, id](boost::system::error_code error) {
+                                      if (!error) on_exit(id);
+                                    });
+}
+
+void Supervisor::on_exit(ChildId id) {
+  const auto found = children_.find(id);
+  if (found == children_.end()) return;
+  const auto end = found->second->process.reap();
+  if (!end) return watch_exit(id);
+  // The pidfd is closed. What is opened from here on may get its number, and must not be what is
+  // taken out of the loop when the child is forgotten.
+  found->second->exit.release();
+  // Which of the two is noticed first, its last lines or its end, is chance.
+  found->second->dialogue->process_ended();
+  happened(id, core::ProcessExited{to_status(*end), found->second->output.finish()});
+}
+
+}  // namespace clusterd::runtime
