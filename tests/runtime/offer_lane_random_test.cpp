@@ -156,7 +156,8 @@ class Model {
 
   void collect() {
     if (ledger_.state() == State::revoked) return;  // as the dispatcher: the page says nothing then
-    REQUIRE(lane_.collect(ledger_, kNow, back_) == uncollected_);
+    std::deque<Accepted> refused;
+    REQUIRE(lane_.collect(ledger_, kNow, refused) == uncollected_);
     settle_collected();
   }
 
@@ -256,7 +257,7 @@ class Offerer {
     REQUIRE(lane_.send(ledger_, waiting_) == Sent::all);
     if (ledger_.pending() > 0 && rng_() % 64 == 0) REQUIRE(lane_.revoke(ledger_, kNow, waiting_));
     const bool looks = ledger_.state() != State::revoked && rng_() % 3 == 0;
-    if (looks) REQUIRE(lane_.collect(ledger_, kNow, back_).has_value());
+    if (looks) REQUIRE(lane_.collect(ledger_, kNow, waiting_).has_value());
     if (ledger_.dropped(lane_.page().dropped.load())) lane_.reopen(ledger_);
   }
 
