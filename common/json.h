@@ -31,6 +31,7 @@ struct JsonMember {
 struct JsonError {
   std::size_t offset = 0;  ///< of the byte that is wrong; the text's size where it ended too soon
   const char* what = "";
+  bool is_limit = false;  ///< no fault of its own up to here: it is only more than is checked
 };
 
 /// A text that passed the check.

@@ -42,6 +42,7 @@ class Checker {
   void skip_space();
   bool skip(char expected);
   bool fail(const char* what);
+  bool beyond(const char* limit);
   [[nodiscard]] bool at_end() const { return at_ == text_.size(); }
   /// NUL at the end of the text, which is safe: the grammar has no place for a NUL byte.
   [[nodiscard]] char peek() const { return at_end() ? '\0' : text_[at_]; }
@@ -101,7 +102,7 @@ bool Checker::member() {
   const bool listed = depth_ == 1;
   const std::size_t key = at_;
   if (peek() != '"') return fail("expected a key in quotes");
-  if (listed && checked.members.size() == kMaxJsonMembers) return fail("too many members");
+  if (listed && checked.members.size() == kMaxJsonMembers) return beyond("too many members");
   if (!string()) return false;
   const std::size_t key_end = at_;
 
@@ -134,7 +135,7 @@ bool Checker::array() {
 }
 
 bool Checker::enter() {
-  if (depth_ == kMaxJsonDepth) return fail("nested too deeply");
+  if (depth_ == kMaxJsonDepth) return beyond("nested too deeply");
   ++depth_;
   ++at_;
   skip_space();
@@ -210,6 +211,11 @@ bool Checker::skip(char expected) {
 
 bool Checker::fail(const char* what) {
   error = {at_, at_end() ? "the text ends too soon" : what};
+  return false;
+}
+
+bool Checker::beyond(const char* limit) {
+  error = {at_, limit, true};
   return false;
 }
 

@@ -40,6 +40,7 @@ std::string word(T value, std::span<const std::pair<std::string_view, T>> choice
 }
 std::string text(Policy value) { return word<Policy>(value, kPolicies); }
 std::string text(Protocol value) { return word<Protocol>(value, kProtocols); }
+std::string text(Ready value) { return word<Ready::When>(value.when, kReadyWays); }
 std::string text(Sched value) { return word<Sched>(value, kScheds); }
 std::string text(OnGiveup value) { return word<OnGiveup>(value, kOnGiveups); }
 std::string text(LogLevel value) { return word<LogLevel>(value, kLevels); }
@@ -156,6 +157,9 @@ constexpr Row<Settings> kRows[] = {
     {"group", &groups},
     {"worker.command", [](const Settings& s) { return command(s.worker); }},
     {"worker.protocol", kOfWorker<&Worker::protocol>},
+    {"worker.ready", kOfWorker<&Worker::ready>},
+    {"worker.policy",
+     [](const Settings& s) { return s.worker.policy ? text(*s.worker.policy) : ""; }},
     {"worker.ready_timeout", kOfWorker<&Worker::ready_timeout>},
     {"worker.drain_timeout", kOfWorker<&Worker::drain_timeout>},
     {"worker.kill_timeout", kOfWorker<&Worker::kill_timeout>},

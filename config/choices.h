@@ -20,6 +20,10 @@ inline constexpr std::pair<std::string_view, Protocol> kProtocols[] = {
     {"listen-fds", Protocol::listen_fds},
     {"none", Protocol::none},
     {"auto", Protocol::native}};  // the last, since its meaning is one of the others
+inline constexpr std::pair<std::string_view, Ready::When> kReadyWays[] = {
+    {"auto", Ready::When::automatic},
+    {"listening", Ready::When::listening},
+    {"message", Ready::When::message}};
 inline constexpr std::pair<std::string_view, Sched> kScheds[] = {{"other", Sched::other},
                                                                  {"batch", Sched::batch}};
 inline constexpr std::pair<std::string_view, Affinity::Kind> kAffinities[] = {

@@ -21,6 +21,11 @@ namespace {
 
 constexpr std::string_view kNameRule = "1 to 64 of A-Z a-z 0-9 . _ -, the first of them not a dot";
 
+/// Programs of Node say themselves where they listen.
+bool needs_listeners(Protocol protocol) {
+  return protocol != Protocol::node && protocol != Protocol::none;
+}
+
 /// Those in app.conf by line, and then the others.
 bool goes_before(const Mistake& a, const Mistake& b) {
   const auto rank = [](const Mistake& mistake) {
@@ -79,6 +84,9 @@ void Parser::read_top(const toml::table& table) {
   settings_.user = read_user(top, surroundings_);
   settings_.listen = read_listeners(top, settings_.directory, mistakes_);
   settings_.worker = read_worker(top, settings_.directory, surroundings_, mistakes_);
+  if (top.find("listen") == nullptr && needs_listeners(settings_.worker.protocol)) {
+    top.blame(Place{}, "[[listen]] is missing: nothing to listen on");
+  }
   settings_.restart = read_restart(top, mistakes_);
   settings_.reload = read_reload(top, mistakes_);
   read_control(top);

@@ -210,10 +210,7 @@ std::vector<Listen> read_listeners(TomlReader& top, const std::string& directory
   constexpr std::string_view kTables = "[[listen]], an array of tables";
   std::vector<Listen> listeners;
   const toml::node* node = top.find("listen");
-  if (node == nullptr) {
-    top.blame(Place{}, "[[listen]] is missing: nothing to listen on");
-    return listeners;
-  }
+  if (node == nullptr) return listeners;
   const toml::array* array = node->as_array();
   if (array == nullptr) {
     top.wrong("listen", kTables, *node);

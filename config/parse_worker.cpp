@@ -29,6 +29,7 @@ class WorkerReader {
   void read_env_file(const toml::node& node);
   void read_env();
   void read_protocol();
+  void read_policy();
   void read_recycle();
   void read_folder();
   void read_limits();
@@ -51,6 +52,8 @@ Worker WorkerReader::read() {
   read_env_files();
   read_env();
   read_protocol();
+  reader_.choice<Ready::When>("ready", "way to be ready", kReadyWays, worker_.ready.when);
+  read_policy();
   reader_.duration("ready_timeout", Zero::refused, worker_.ready_timeout);
   reader_.duration("drain_timeout", Zero::allowed, worker_.drain_timeout);
   reader_.duration("kill_timeout", Zero::refused, worker_.kill_timeout);
@@ -113,6 +116,12 @@ void WorkerReader::read_protocol() {
   const toml::node* node = reader_.find("protocol");
   if (node == nullptr || node->value<std::string_view>() == "auto") return;
   reader_.choice<Protocol>("protocol", "protocol", kProtocols, worker_.protocol);
+}
+
+void WorkerReader::read_policy() {
+  if (reader_.find("policy") == nullptr) return;
+  worker_.policy = Policy::round_robin;
+  reader_.choice<Policy>("policy", "policy", kPolicies, *worker_.policy);
 }
 
 void WorkerReader::read_recycle() {

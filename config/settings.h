@@ -16,14 +16,6 @@ namespace clusterd::config {
 
 inline constexpr std::uint32_t kMostWorkers = 1024;
 
-/// Which worker gets a new connection.
-enum class Policy : std::uint8_t {
-  round_robin,        ///< the master accepts and hands connections out in strict rotation
-  accept_race,        ///< the workers accept on the shared socket
-  least_connections,  ///< the master accepts, and the worker with the fewest open ones gets it
-  sticky,             ///< the master accepts, and a client address keeps its worker
-};
-
 using LogLevel = log::Level;
 
 /// What follows when more workers die than [restart] allows.

@@ -10,6 +10,14 @@
 
 namespace clusterd::config {
 
+/// Which worker gets a new connection.
+enum class Policy : std::uint8_t {
+  round_robin,        ///< the master accepts and hands connections out in strict rotation
+  accept_race,        ///< the workers accept on the shared socket
+  least_connections,  ///< the master accepts, and the worker with the fewest open ones gets it
+  sticky,             ///< the master accepts, and a client address keeps its worker
+};
+
 /// How the master and a worker talk.
 enum class Protocol : std::uint8_t {
   native,      ///< the worker library, or whoever else says hello on the channel
@@ -35,6 +43,18 @@ struct Affinity {
   friend bool operator==(const Affinity&, const Affinity&) = default;
 };
 
+/// worker.ready: what shows that a worker is ready.
+struct Ready {
+  enum class When : std::uint8_t {
+    automatic,  ///< as its protocol has it
+    listening,  ///< it listens
+    message,    ///< its program says so
+  };
+  When when = When::automatic;
+
+  friend bool operator==(const Ready&, const Ready&) = default;
+};
+
 /// A resource limit that is none.
 inline constexpr std::uint64_t kUnlimited = ~std::uint64_t{0};
 
@@ -53,8 +73,10 @@ struct Worker {
   std::vector<std::string> command;  ///< as written; command[0] is argv[0] of the child
   std::string program;               ///< absolute path of the executable file
   Protocol protocol = Protocol::native;
+  std::optional<Policy> policy;  ///< of listeners that are opened for a worker; empty: as Node's
   std::map<std::string, std::string> env;
   std::vector<std::string> env_files;  ///< absolute paths of what `env` was read from, in part
+  Ready ready;
   Duration ready_timeout = std::chrono::seconds(30);
   Duration drain_timeout = std::chrono::seconds(5);
   Duration kill_timeout = std::chrono::seconds(5);

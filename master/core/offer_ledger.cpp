@@ -42,6 +42,12 @@ std::optional<std::uint32_t> OfferLedger::claim(std::uint32_t taken, TimePoint n
   return more;
 }
 
+void OfferLedger::decline(std::uint32_t count) {
+  assert(count <= pending());
+  oldest_ = place(count);
+  taken_ += count;
+}
+
 std::uint32_t OfferLedger::revoke() {
   const std::uint32_t back = pending();
   oldest_ = place(back);

@@ -67,6 +67,10 @@ class OfferLedger {
   /// than was sent, or less than it said before).
   [[nodiscard]] std::optional<std::uint32_t> claim(std::uint32_t taken, TimePoint now);
 
+  /// It says of the oldest `count` that it does not want them. They are the master's again, and it
+  /// may be offered others.
+  void decline(std::uint32_t count);
+
   /// All offers not taken are the master's again; if there are none, nothing changes. Call claim()
   /// first with what the worker had taken at the moment of revoking. Gives how many came back.
   [[nodiscard]] std::uint32_t revoke();

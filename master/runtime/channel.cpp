@@ -57,6 +57,20 @@ void Channel::send(std::string line, std::vector<UniqueFd> fds) {
   }
 }
 
+bool Channel::send_now(std::string_view line, int fd) {
+  if (!socket_.is_open()) return false;
+  had_no_room_ = true;
+  if (waits_writable_ || !outgoing_.empty() || sent_of_first_ > 0) return false;
+  const auto sent = send_with_fds(socket_.native_handle(), line, {&fd, 1});
+  if (!sent) {
+    (void)judge(sent.error().code);
+    return false;
+  }
+  had_no_room_ = false;
+  if (*sent < line.size()) send(std::string(line.substr(*sent)));
+  return true;
+}
+
 bool Channel::post(Message message) {
   if (!socket_.is_open() || message_bytes_ + message->size() > kMostMessages) return false;
   message_bytes_ += message->size();
@@ -143,7 +157,8 @@ bool Channel::take(std::string_view bytes) {
 }
 
 void Channel::write() {
-  const bool had_any = !outgoing_.empty() || !messages_.empty();
+  const bool had_any =
+      std::exchange(had_no_room_, false) || !outgoing_.empty() || !messages_.empty();
   Wrote wrote = sent_of_first_ > 0 ? write_messages(1) : Wrote::all;
   if (wrote == Wrote::all) wrote = write_lines();
   while (wrote == Wrote::all && !messages_.empty()) wrote = write_messages(kMessagesAtOnce);

@@ -40,6 +40,10 @@ class Channel : public std::enable_shared_from_this<Channel> {
   /// Queues a line with the descriptors that belong on its first byte.
   void send(std::string line, std::vector<UniqueFd> fds = {});
 
+  /// Sends a line with one descriptor, which stays the caller's, if it can go at once. False if it
+  /// did not: all_sent tells when to try again.
+  [[nodiscard]] bool send_now(std::string_view line, int fd);
+
   /// Queues a program's message, a line with its newline, which several channels can share. It is
   /// sent at the end of this turn of the loop, with others. False if so much waits already that it
   /// was not queued.
@@ -92,6 +96,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
   bool writes_soon_ = false;
   bool waits_writable_ = false;
   bool ending_ = false;
+  bool had_no_room_ = false;  ///< for a line that was to go at once
 };
 
 }  // namespace clusterd::runtime

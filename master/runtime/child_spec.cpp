@@ -11,9 +11,9 @@
 namespace clusterd::runtime {
 namespace {
 
-constexpr std::array<std::string_view, 3> kExact{"NOTIFY_SOCKET", "NODE_CHANNEL_FD",
-                                                 "NODE_UNIQUE_ID"};
-constexpr std::array<std::string_view, 3> kPrefixes{"CLUSTERD_", "LISTEN_", "WATCHDOG_"};
+constexpr std::array<std::string_view, 2> kExact{"NOTIFY_SOCKET", "NODE_UNIQUE_ID"};
+constexpr std::array<std::string_view, 4> kPrefixes{"CLUSTERD_", "LISTEN_", "WATCHDOG_",
+                                                    "NODE_CHANNEL_"};
 
 bool is_masters_own(std::string_view key) {
   for (const std::string_view exact : kExact) {
@@ -98,6 +98,20 @@ std::vector<os::ResourceLimit> limits_of(const config::Worker& worker) {
 
 }  // namespace
 
+namespace {
+
+/// What makes a program of Node one with a master: Node takes these out of its environment again.
+void set_node_channel(Environment& env, const core::Spawn& spawn, config::Protocol protocol) {
+  if (protocol != config::Protocol::node && protocol != config::Protocol::node_fork) return;
+  env["NODE_CHANNEL_FD"] = std::to_string(kChannelFd);
+  env["NODE_CHANNEL_SERIALIZATION_MODE"] = "json";
+  if (protocol == config::Protocol::node) {
+    env["NODE_UNIQUE_ID"] = std::to_string(spawn.child.number);
+  }
+}
+
+}  // namespace
+
 os::SpawnSpec child_spec(const config::Settings& settings, const core::Spawn& spawn,
                          const rlimit& open_files, const NotifyEnvironment& notify) {
   Environment env = inherited_environment();
@@ -130,6 +144,9 @@ os::SpawnSpec child_spec(const config::Settings& settings, const core::Spawn& sp
     env[kEnvRole] = "worker";
     env[kEnvSlot] = std::to_string(number_of(spawn.slot));
     env[kEnvWorkerId] = std::to_string(spawn.child.number);
+    set_node_channel(env, spawn, settings.worker.protocol);
+    // It leaves when its channel ends, and one that drains may then finish what it has.
+    spec.outlives_master = settings.worker.protocol == config::Protocol::node;
   }
   env[kEnvGeneration] = std::to_string(number_of(spawn.generation));
   env[kEnvName] = settings.name;

@@ -21,6 +21,7 @@ class EventLog;
 class Generations;
 class HttpService;
 class Messenger;
+class NodeListeners;
 
 /// How the master and one child talk, by the child's protocol: what it says becomes events of the
 /// core, and what the core decides is told to it in its own words. One a child, from its fork until
@@ -57,8 +58,11 @@ struct DialogueNeeds {
   Messenger& messenger;
   HttpService& http;
   EventLog& event_log;
+  NodeListeners& node_listeners;
   std::function<void(ChildId, core::ChildEvent)> happened;
   std::function<void(ChildId)> channel_ended;
+  /// It is well enough to be replaced in peace.
+  std::function<void(ChildId, std::string why)> recycle;
   /// An event that is about it.
   std::function<Event(ChildId, std::string name)> about;
   std::function<const config::Settings&(ChildId)> settings_of;

@@ -1,4 +1,5 @@
 #include "master/runtime/native_dialogue.h"
+#include "master/runtime/node_dialogue.h"
 
 #include <utility>
 
@@ -22,9 +23,8 @@ bool has_channel(Protocol protocol) {
 std::string why_not(Protocol protocol) {
   switch (protocol) {
     case Protocol::native:
-      return "";
     case Protocol::node:
-      return R"(protocol = "node" is not available in this version)";
+      return "";
     case Protocol::node_fork:
       return R"(protocol = "node-fork" is not available in this version)";
     case Protocol::listen_fds:
@@ -41,6 +41,7 @@ std::unique_ptr<Dialogue> dialogue_of(Protocol protocol, const DialogueNeeds& ne
     case Protocol::native:
       return std::make_unique<NativeDialogue>(needs, std::move(partner));
     case Protocol::node:
+      return std::make_unique<NodeDialogue>(needs, std::move(partner));
     case Protocol::node_fork:
     case Protocol::listen_fds:
     case Protocol::none:

@@ -95,13 +95,15 @@ void Dispatcher::turn() {
   arm_listeners();
   watch_stalls();
   watch_queues();
-  if (again && !turn_posted_) {
-    turn_posted_ = true;
-    boost::asio::post(io_, [this] {
-      turn_posted_ = false;
-      turn();
-    });
-  }
+  if (again) look_soon();
+}
+
+void Dispatcher::look_soon() {
+  if (std::exchange(turn_posted_, true)) return;
+  boost::asio::post(io_, [this] {
+    turn_posted_ = false;
+    turn();
+  });
 }
 
 void Dispatcher::collect(TimePoint now) {
@@ -119,6 +121,7 @@ bool Dispatcher::collect_one(Member& member, TimePoint now) {
   const auto freed = member.lane->collect(ledger(member), now, waiting_);
   if (!freed) break_off(member, "it says that it took connections which it was not offered");
   if (freed.value_or(0) > 0) member.idle_wakes = 0;
+  if (ledger(member).state() == core::OfferLedger::State::full) retry_soon();
   return freed.value_or(0) > 0;
 }
 
@@ -227,7 +230,7 @@ void Dispatcher::send_all(TimePoint now) {
 /// Nothing waits any more for those who took the rest: they are told, in band, that no more comes.
 void Dispatcher::end_the_leaving() {
   for (Member* member : by_seat_) {
-    if (member == nullptr || !member->leaving) continue;
+    if (member == nullptr || !member->leaving || member->lane->unsent() > 0) continue;
     if (std::any_of(waiting_.begin(), waiting_.end(), [member](const Accepted& one) {
           return std::count(member->serves.begin(), member->serves.end(), one.offer.listener) > 0;
         }))

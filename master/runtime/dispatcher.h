@@ -40,9 +40,8 @@ class Dispatcher {
                                           Duration queue_timeout = {});
   /// Takes what is in its kernel queue, for those that serve it, and lets nobody in any more.
   void suspend_listener(core::ListenerIndex index);
-  [[nodiscard]] bool is_suspended(core::ListenerIndex index) const {
-    return sources_[index].suspended;
-  }
+  [[nodiscard]] bool is_suspended(core::ListenerIndex at) const { return sources_[at].suspended; }
+  [[nodiscard]] bool has_listener(core::ListenerIndex at) const { return sources_[at].listener; }
   /// As if it had not been suspended.
   void resume_listener(core::ListenerIndex index);
   /// It will not be resumed: who tries to connect is refused from now on.
@@ -55,6 +54,7 @@ class Dispatcher {
   [[nodiscard]] Result<void> join(ChildId child, SlotId slot, std::unique_ptr<Lane> lane);
   /// The child serves the listener, once it is in the rotation.
   void serve(ChildId child, core::ListenerIndex listener);
+  void serve_no_more(ChildId child, core::ListenerIndex listener);
   void enter_rotation(ChildId child);
   /// No more connections for it; what it has not taken goes to others, or waits for them.
   void leave_rotation(ChildId child);
@@ -68,6 +68,7 @@ class Dispatcher {
   void stop_accepting();
 
   void refresh() { turn(); }  ///< sees what the workers took: what follows is of now
+  void look_soon();           ///< a lane knows something new
   [[nodiscard]] LaneStatus status(ChildId child) const;
   [[nodiscard]] std::uint64_t accepted(core::ListenerIndex listener) const;
   /// Connections reset since they waited for longer than queue_timeout.
@@ -78,7 +79,6 @@ class Dispatcher {
  private:
   using Source = DispatcherSource;
   using Member = DispatcherMember;
-
   /// In the data of an epoll event: an eventfd, and whose; else the event is a listener's.
   static constexpr std::uint64_t kWakeEvent = 1ULL << 32;
   /// How long to leave off when somebody is out of descriptors or memory.

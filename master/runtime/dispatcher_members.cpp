@@ -101,6 +101,13 @@ void Dispatcher::serve(ChildId child, core::ListenerIndex listener) {
   }
 }
 
+void Dispatcher::serve_no_more(ChildId child, core::ListenerIndex listener) {
+  const auto found = members_.find(child);
+  if (found == members_.end()) return;
+  std::erase(found->second->serves, listener);
+  if (found->second->in_rotation) balancer_.serve_no_more(*found->second->seat, listener);
+}
+
 void Dispatcher::begin_to_serve(Member& member, core::ListenerIndex listener) {
   balancer_.serve(*member.seat, listener);
   // In accept race it takes from the queue without our knowing: what was seen there is no more.

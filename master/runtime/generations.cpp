@@ -99,6 +99,23 @@ Result<Generations::Index> Generations::open(const config::Listen& listen, const
   return static_cast<Index>(free - open_.begin());
 }
 
+Result<Generations::Index> Generations::add_wanted(Generation generation,
+                                                   const config::Listen& listen) {
+  std::vector<Index>& wanted = known_.at(generation).wanted;
+  for (const Index index : indices()) {
+    if (!open_[index]->wanted || open_[index]->listen.name != listen.name) continue;
+    if (std::count(wanted.begin(), wanted.end(), index) == 0) wanted.push_back(index);
+    return index;
+  }
+  const auto free = std::find(open_.begin(), open_.end(), nullptr);
+  if (free == open_.end()) return Error{std::make_error_code(std::errc::too_many_files_open), ""};
+  auto listener = open_listener(listen);
+  if (!listener) return listener.error();
+  *free = std::make_unique<Open>(Open{listen, std::move(*listener), true});
+  wanted.push_back(static_cast<Index>(free - open_.begin()));
+  return wanted.back();
+}
+
 /// One of `before` rather than one of an older generation, which may have been removed since and be
 /// open only for the workers that still have it.
 std::optional<Generations::Index> Generations::on_the_address_of(const config::Listen& listen,
@@ -148,7 +165,8 @@ std::vector<Generations::Index> Generations::removed(Generation before, Generati
 std::vector<Generations::Index> Generations::forget(Generation generation) {
   const auto found = known_.find(generation);
   if (found == known_.end()) return {};
-  const std::vector<Index> had = std::move(found->second.listeners);
+  std::vector<Index> had = std::move(found->second.listeners);
+  had.insert(had.end(), found->second.wanted.begin(), found->second.wanted.end());
   known_.erase(found);
   std::vector<Index> unused;
   std::copy_if(had.begin(), had.end(), std::back_inserter(unused),
@@ -158,8 +176,10 @@ std::vector<Generations::Index> Generations::forget(Generation generation) {
 
 bool Generations::used(Index index) const {
   return std::any_of(known_.begin(), known_.end(), [index](const auto& entry) {
-    const auto& listeners = entry.second.listeners;
-    return std::count(listeners.begin(), listeners.end(), index) > 0;
+    const auto has = [index](const std::vector<Index>& some) {
+      return std::count(some.begin(), some.end(), index) > 0;
+    };
+    return has(entry.second.listeners) || has(entry.second.wanted);
   });
 }
 

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -46,6 +47,13 @@ class Generations {
   /// listeners that are new.
   [[nodiscard]] Result<std::vector<Index>> add(Generation generation,
                                                const config::Settings& settings, Generation before);
+  /// Opens what a worker of the generation wants beside its settings, or finds it among what others
+  /// wanted. It is there for as long as somebody of a generation that wanted it is alive.
+  [[nodiscard]] Result<Index> add_wanted(Generation generation, const config::Listen& listen);
+  [[nodiscard]] bool is_wanted(Index index) const { return open_[index]->wanted; }
+  /// What the first worker of a listener has to say to all of them.
+  [[nodiscard]] std::string& first_words(Index index) { return open_[index]->first_words; }
+
   /// Those of `before` whose address `after` has no more.
   [[nodiscard]] std::vector<Index> removed(Generation before, Generation after) const;
   /// Another generation has shared its sockets with other options, and it is not to be.
@@ -58,10 +66,13 @@ class Generations {
   struct Known {
     config::Settings settings;
     std::vector<Index> listeners;
+    std::vector<Index> wanted{};
   };
   struct Open {
     config::Listen listen;
     os::Listener listener;
+    bool wanted = false;  ///< by a worker; no [[listen]] has it
+    std::string first_words{};
   };
 
   [[nodiscard]] Result<Index> open(const config::Listen& listen, const Known& next,

@@ -18,8 +18,13 @@ namespace clusterd::runtime {
 /// order for each sender and receiver; what cannot be queued is told to the sender.
 class Messenger {
  public:
+  /// What a child is told beside messages.
+  enum class Dialect : std::uint8_t {
+    native,  ///< what happens, and what could not be queued, as lines of ours
+    node,    ///< nothing but what Egg's programs know, once it has spoken as one of them
+  };
   void join(ChildId child, std::shared_ptr<Channel> channel, std::int64_t pid,
-            std::optional<SlotId> slot);
+            std::optional<SlotId> slot, Dialect dialect = Dialect::native);
   void set_ready(ChildId child, bool ready);
   void leave(ChildId child);
 
@@ -39,6 +44,9 @@ class Messenger {
   };
   struct Member {
     std::shared_ptr<Channel> channel;
+    std::int64_t pid = 0;
+    Dialect dialect = Dialect::native;
+    bool speaks_egg = false;
     Undelivered undelivered;
     bool told = false;   ///< a line about it is on its way
     bool knows = false;  ///< of cluster-ready
@@ -46,6 +54,7 @@ class Messenger {
 
   void could_not_queue(ChildId sender, const std::string& action, std::int64_t count);
   void tell_ready(Member& member);
+  void tell_egg(Member& member) const;
 
   core::MessageRouter router_;
   std::map<ChildId, Member> members_;

@@ -51,6 +51,7 @@ Supervisor::Supervisor(const config::Settings& settings, std::vector<std::string
         http_.counters().event(name);
         hooks_.run(name, json);
       }),
+      node_listeners_(generations_, dispatcher_),
       dialogue_needs_(dialogue_needs()),
       manager_(io_, std::move(resources.manager.notify), resources.manager.watchdog, cluster_),
       control_(

@@ -11,6 +11,7 @@
 #include "master/runtime/hooks.h"
 #include "master/runtime/http_service.h"
 #include "master/runtime/messenger.h"
+#include "master/runtime/node_listeners.h"
 #include "master/runtime/notifications.h"
 #include "master/runtime/outside.h"
 #include "master/runtime/rollouts.h"
@@ -119,6 +120,7 @@ class Supervisor {
   std::vector<Reply> scaling_;  ///< who waits until the pool is as it was asked to be
   Hooks hooks_;
   EventLog event_log_;
+  NodeListeners node_listeners_;
   DialogueNeeds dialogue_needs_;
   std::map<ChildId, std::unique_ptr<Child>> children_;
   bool told_of_stop_ = false;

@@ -85,8 +85,11 @@ DialogueNeeds Supervisor::dialogue_needs() {
       .messenger = messenger_,
       .http = http_,
       .event_log = event_log_,
+      .node_listeners = node_listeners_,
       .happened = [this](ChildId id, core::ChildEvent event) { happened(id, std::move(event)); },
       .channel_ended = [this](ChildId id) { on_channel_end(id); },
+      .recycle = [this](ChildId id,
+                        std::string why) { handle(core::RecycleRequested{id, std::move(why)}); },
       .about = [this](ChildId id, std::string name) { return about(id, std::move(name)); },
       .settings_of = [this](ChildId id) -> const config::Settings& { return settings_of(id); }};
 }

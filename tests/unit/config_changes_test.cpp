@@ -65,6 +65,8 @@ const std::map<std::string, std::string> kOther = {
     {"worker.env", "{ TOKEN = 'secret', GONE = '1', NEW = '1' }"},
     {"worker.env_file", "a.env"},
     {"worker.protocol", "node"},
+    {"worker.ready", "message"},
+    {"worker.policy", "accept-race"},
     {"worker.ready_timeout", "17s"},
     {"worker.drain_timeout", "17s"},
     {"worker.kill_timeout", "17s"},

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "common/node_protocol.h"
+#include "master/core/balancer.h"
+#include "master/runtime/generations.h"
+
+#include <optional>
+#include <string>
+
+namespace clusterd::runtime {
+
+class Dispatcher;
+
+/// Which listener a Node worker means by what it calls listen() with: one of app.conf, or one that
+/// is opened for it, as Node's own master would.
+class NodeListeners {
+ public:
+  using Index = core::ListenerIndex;
+
+  NodeListeners(Generations& generations, Dispatcher& dispatcher);
+
+  /// The error has the errno that the worker is to be told.
+  [[nodiscard]] Result<Index> find(Generation generation, const node::Endpoint& at);
+
+ private:
+  [[nodiscard]] std::optional<Index> configured(Generation generation, const node::Endpoint& at,
+                                                bool any_host) const;
+  [[nodiscard]] Result<Index> open(Generation generation, const node::Endpoint& at);
+  [[nodiscard]] bool needs_privilege(const node::Endpoint& at) const;
+  void warn_of_privilege(const node::Endpoint& at);
+
+  Generations& generations_;
+  Dispatcher& dispatcher_;
+  unsigned first_unprivileged_port_;
+  bool warned_ = false;
+};
+
+}  // namespace clusterd::runtime
