@@ -73,4 +73,10 @@ std::string new_connection(std::string_view key, std::int64_t seq) {
 
 std::string with_handle(std::string_view type, std::string_view msg) { return wrapped(type, msg); }
 
+std::string with_datagrams(std::string_view msg, bool is_v6) {
+  std::string line = R"({"cmd":"NODE_HANDLE","type":"dgram.Socket","dgramType":)";
+  line.append(is_v6 ? R"("udp6","msg":)" : R"("udp4","msg":)").append(msg).append("}\n");
+  return line;
+}
+
 }  // namespace clusterd::node

@@ -43,5 +43,7 @@ struct Reply {
 [[nodiscard]] std::string new_connection(std::string_view key, std::int64_t seq);
 /// A message for the program; `type` as in Handle, `msg` is JSON.
 [[nodiscard]] std::string with_handle(std::string_view type, std::string_view msg);
+/// The same with a UDP socket.
+[[nodiscard]] std::string with_datagrams(std::string_view msg, bool is_v6);
 
 }  // namespace clusterd::node

@@ -2,6 +2,8 @@
 
 #include "config/worker_settings.h"
 
+#include <span>
+#include <string>
 #include <string_view>
 
 namespace clusterd::config {
@@ -9,5 +11,8 @@ namespace clusterd::config {
 /// How the program that is started by this word, a name or a path, talks; native if it is not one
 /// of those that are known.
 [[nodiscard]] Protocol protocol_of(std::string_view program);
+
+/// Why no worker that speaks so can be started by this command, and what to do; else empty.
+[[nodiscard]] std::string why_not_started(Protocol protocol, std::span<const std::string> command);
 
 }  // namespace clusterd::config

@@ -114,8 +114,11 @@ void WorkerReader::read_env() {
 void WorkerReader::read_protocol() {
   if (!worker_.command.empty()) worker_.protocol = protocol_of(worker_.command[0]);
   const toml::node* node = reader_.find("protocol");
-  if (node == nullptr || node->value<std::string_view>() == "auto") return;
-  reader_.choice<Protocol>("protocol", "protocol", kProtocols, worker_.protocol);
+  if (node != nullptr && node->value<std::string_view>() != "auto") {
+    reader_.choice<Protocol>("protocol", "protocol", kProtocols, worker_.protocol);
+  }
+  const std::string why = why_not_started(worker_.protocol, worker_.command);
+  if (!why.empty()) reader_.blame("command", why);
 }
 
 void WorkerReader::read_policy() {

@@ -1,5 +1,6 @@
 #include "master/runtime/native_dialogue.h"
-#include "master/runtime/node_dialogue.h"
+#include "master/runtime/node_cluster_dialogue.h"
+#include "master/runtime/node_fork_dialogue.h"
 
 #include <utility>
 
@@ -24,9 +25,8 @@ std::string why_not(Protocol protocol) {
   switch (protocol) {
     case Protocol::native:
     case Protocol::node:
-      return "";
     case Protocol::node_fork:
-      return R"(protocol = "node-fork" is not available in this version)";
+      return "";
     case Protocol::listen_fds:
       return R"(protocol = "listen-fds" is not available in this version)";
     case Protocol::none:
@@ -41,8 +41,9 @@ std::unique_ptr<Dialogue> dialogue_of(Protocol protocol, const DialogueNeeds& ne
     case Protocol::native:
       return std::make_unique<NativeDialogue>(needs, std::move(partner));
     case Protocol::node:
-      return std::make_unique<NodeDialogue>(needs, std::move(partner));
+      return std::make_unique<NodeClusterDialogue>(needs, std::move(partner));
     case Protocol::node_fork:
+      return std::make_unique<NodeForkDialogue>(needs, std::move(partner));
     case Protocol::listen_fds:
     case Protocol::none:
       break;

@@ -2,22 +2,23 @@
 
 #include "common/node_protocol.h"
 #include "common/node_reply.h"
-#include "master/core/node_servers.h"
 #include "master/runtime/dialogue.h"
 #include "master/runtime/node_lane.h"
 
 #include <boost/asio/steady_timer.hpp>
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 namespace clusterd::runtime {
 
-/// A worker of Node's cluster, or who speaks as one (common/node_protocol.h): the master is to it
-/// what Node's own would be.
-class NodeDialogue final : public Dialogue {
+/// With a process of Node, or who speaks as one: what a worker of a cluster and a plain child have
+/// in common. Connections and other descriptors go over the channel; the program's messages go to
+/// other programs; its loop can be seen to turn.
+class NodeDialogue : public Dialogue {
  public:
-  NodeDialogue(const DialogueNeeds& needs, DialoguePartner partner);
+  NodeDialogue(const DialogueNeeds& needs, DialoguePartner partner, NodeLane::Style style);
   ~NodeDialogue() override { channel_->close(); }
 
   void start() override;
@@ -25,41 +26,62 @@ class NodeDialogue final : public Dialogue {
   [[nodiscard]] bool counts_turns() const override { return true; }
   void ping() override { link_->probe(); }
 
- private:
-  void on_line(std::string_view line);
-  void on_message(const node::Unknown&) {}
-  void on_message(const node::Online&);
-  void on_message(const node::QueryServer& query);
-  void on_message(const node::Listening& listening);
-  void on_message(const node::Close& close);
-  void on_message(const node::ExitedAfterDisconnect& message);
-  void on_message(const node::Answer& answer);
-  void on_message(const node::HandleAck&);
-  void on_message(const node::HandleNack&);
-  void on_message(const node::Handle& handle);
-  void on_message(const node::CountSockets& count);
-  void on_message(const node::NotifyClose& close);
-  void on_message(const node::User& user);
-  void on_message(const node::UserTooLarge&);
+ protected:
+  // What only a worker of a cluster says.
+  virtual void on_online() {}
+  virtual void on_query(const node::QueryServer& /*query*/) {}
+  virtual void on_listening(const node::Listening& /*listening*/) {}
+  virtual void on_close(const node::Close& /*close*/) {}
+  virtual void on_leaving(const node::ExitedAfterDisconnect& /*message*/) {}
 
-  [[nodiscard]] Result<core::ListenerIndex> open(const node::Endpoint& at);
-  void reply_with(core::ListenerIndex index, node::Reply reply);
-  void on_user_line(std::string_view line);
-  void go_on();
-  void join_messages();
-  void look_whether_ready(bool said_so);
-  void on_end();
-  void say_once(bool& said, const std::string& what);
+  /// It has answered a probe.
+  virtual void on_alive() {}
+  /// A descriptor that is no connection has arrived.
+  virtual void on_arrived() {}
+
+  /// It runs: it can be sent connections when it is ready.
+  void came_online();
+  [[nodiscard]] bool is_online() const { return online_; }
+  /// What there is to wait for is there, or the program says so itself.
+  void became_ready(bool said_so);
+  /// Its own socket for the listener, by the line that is for it.
+  void share(core::ListenerIndex index, std::string line);
+
   void happened(core::ChildEvent event) { needs_.happened(partner_.id, std::move(event)); }
   void broke(std::string how) { happened(core::BrokeProtocol{std::move(how)}); }
+  [[nodiscard]] const DialogueNeeds& needs() const { return needs_; }
+  [[nodiscard]] const DialoguePartner& partner() const { return partner_; }
+  [[nodiscard]] NodeLink& link() { return *link_; }
+
+ private:
+  void on_line(std::string_view line);
+  void on(const node::Unknown&) {}
+  void on(const node::Online&) { on_online(); }
+  void on(const node::QueryServer& query) { on_query(query); }
+  void on(const node::Listening& listening) { on_listening(listening); }
+  void on(const node::Close& close) { on_close(close); }
+  void on(const node::ExitedAfterDisconnect& message) { on_leaving(message); }
+  void on(const node::Answer& answer);
+  void on(const node::HandleAck&);
+  void on(const node::HandleNack&);
+  void on(const node::Handle& handle);
+  void on(const node::CountSockets& count) { link_->say(node::count_is_zero(count.key)); }
+  void on(const node::NotifyClose& close) { link_->say(node::all_closed(close.key)); }
+  void on(const node::User& user);
+  void on(const node::UserTooLarge&);
+
+  void on_user_line(std::string_view line);
+  void on_end();
+  void go_on();
+  void join_messages();
+  void say_once(bool& said, const std::string& what);
 
   const DialogueNeeds& needs_;
   DialoguePartner partner_;
   std::shared_ptr<Channel> channel_;
   std::shared_ptr<NodeLink> link_;
-  NodeLane* lane_;                        ///< the dispatcher's, for as long as it has the child
-  std::unique_ptr<NodeLane> lane_to_be_;  ///< before that
-  core::NodeServers servers_;
+  std::unique_ptr<NodeLane> lane_to_be_;  ///< until it is online
+  NodeLane* lane_;                        ///< that, or by then the dispatcher's
   boost::asio::steady_timer online_timer_;
   bool online_ = false;
   bool ready_ = false;

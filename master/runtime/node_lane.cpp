@@ -59,6 +59,14 @@ void NodeLane::remove(std::size_t at) {
   --sent_;
 }
 
+void NodeLane::end() {
+  if (style_ == Style::cluster) {
+    link_->ask_to_leave();
+  } else {
+    link_->hang_up();
+  }
+}
+
 void NodeLane::gone() {
   while (sent_ > 0) declined(0);
 }

@@ -43,7 +43,7 @@ class NodeLane final : public Lane {
   [[nodiscard]] bool revoke(core::OfferLedger& ledger, TimePoint now,
                             std::deque<Accepted>& back) override;
   void reopen(const core::OfferLedger& /*ledger*/) override {}
-  void end() override { link_->ask_to_leave(); }
+  void end() override;
 
   // What it knows comes by the channel.
   [[nodiscard]] int wake_fd() const override { return -1; }

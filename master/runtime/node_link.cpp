@@ -14,6 +14,10 @@ void NodeLink::ask_to_leave() {
   say(node::disconnect(next_seq()));
 }
 
+void NodeLink::hang_up() {
+  if (!std::exchange(hung_up_, true)) channel_->end();
+}
+
 void NodeLink::hand_over(std::string line, UniqueFd fd, std::function<void()> failed) {
   assert(fit_for_node(fd.get()));
   waiting_.push_back({std::move(line), std::move(fd), std::move(failed)});

@@ -27,6 +27,9 @@ class NodeLink {
   /// then its channel may be closed on its side, and one that is told twice falls over.
   void ask_to_leave();
   void leaves_by_itself() { leaves_ = true; }
+  /// The same, to one that knows no such line: our direction of the channel ends.
+  void hang_up();
+  [[nodiscard]] bool hung_up() const { return hung_up_; }
   [[nodiscard]] bool leaves() const { return leaves_; }
 
   /// Sends it when its turn comes. `failed` is called if it arrived without the descriptor.
@@ -64,6 +67,7 @@ class NodeLink {
   std::function<void()> if_it_failed_;  ///< of what is on its way
   bool connection_ = false;             ///< that is a connection
   bool leaves_ = false;
+  bool hung_up_ = false;
   std::int64_t seq_ = 0;
 };
 

@@ -25,13 +25,6 @@ unsigned first_unprivileged_port() {
   return port;
 }
 
-/// "::1" of "[::1]:80".
-std::string host_of(const Address& address) {
-  const std::string text = address.text();
-  const std::string host = text.substr(0, text.rfind(':'));
-  return host.starts_with('[') ? host.substr(1, host.size() - 2) : host;
-}
-
 bool is_any(std::string_view host) { return host.empty() || host == "0.0.0.0" || host == "::"; }
 
 bool is_v6(const node::Endpoint& at) {
@@ -45,14 +38,13 @@ Result<Address> address_of(const node::Endpoint& at, std::string_view any) {
   return Address::parse((brackets ? "[" + host + "]" : host) + ":" + std::to_string(at.port));
 }
 
-/// "unix:@name" if it has no file, as listeners call themselves.
-std::string unix_text(const node::Endpoint& at) { return at.text(); }
+std::string host(const Address& address) { return NodeListeners::host_of(address); }
 
 bool same_host(const os::Listener& listener, const node::Endpoint& at) {
-  const std::string its = host_of(listener.address());
+  const std::string its = host(listener.address());
   if (is_any(its) && is_any(at.address)) return true;
   const auto wanted = address_of(at, "::");
-  return wanted.has_value() && host_of(*wanted) == its;
+  return wanted.has_value() && host(*wanted) == its;
 }
 
 /// Its port, or any where none is asked for and app.conf leaves it to the kernel.
@@ -104,6 +96,12 @@ config::Listen to_listen(const node::Endpoint& at, const config::Worker& worker)
 
 }  // namespace
 
+std::string NodeListeners::host_of(const Address& address) {
+  const std::string text = address.text();
+  const std::string host = text.substr(0, text.rfind(':'));
+  return host.starts_with('[') ? host.substr(1, host.size() - 2) : host;
+}
+
 NodeListeners::NodeListeners(Generations& generations, Dispatcher& dispatcher)
     : generations_(generations),
       dispatcher_(dispatcher),
@@ -133,7 +131,7 @@ std::optional<NodeListeners::Index> NodeListeners::configured(Generation generat
   for (const Index index : generations_.listeners(generation)) {
     const os::Listener& listener = *generations_.listener(index);
     if (at.kind == Kind::unix_socket) {
-      if (!listener.has_ports() && listener.text() == unix_text(at)) return index;
+      if (!listener.has_ports() && listener.text() == at.text()) return index;
       continue;
     }
     if (!listener.has_ports() || listener.is_datagram() != at.is_udp()) continue;

@@ -19,6 +19,9 @@ class NodeListeners {
 
   NodeListeners(Generations& generations, Dispatcher& dispatcher);
 
+  /// "::1" of "[::1]:80".
+  [[nodiscard]] static std::string host_of(const Address& address);
+
   /// The error has the errno that the worker is to be told.
   [[nodiscard]] Result<Index> find(Generation generation, const node::Endpoint& at);
 

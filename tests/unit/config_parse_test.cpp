@@ -9,6 +9,7 @@
 #include <chrono>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 using namespace clusterd;
 using namespace clusterd::config;
@@ -312,6 +313,22 @@ TEST_CASE("a worker's protocol is one of a list, or known by its program") {
   CHECK(bad_worker("protocol = 'natvie'") ==
         "5: unknown protocol 'natvie'; " + wanted + "; did you mean 'native'?");
   CHECK(bad_worker("protocol = []") == "5: worker.protocol: " + wanted + ", got an array");
+}
+
+TEST_CASE("what cannot be a worker says so, and what to write instead") {
+  const auto why = [](Protocol protocol, const std::vector<std::string>& command) {
+    return why_not_started(protocol, command);
+  };
+  CHECK(why(Protocol::native, {"npm", "start"}).starts_with("npm would be the worker"));
+  CHECK(why(Protocol::node, {"/usr/bin/yarn"}).starts_with("yarn would be the worker"));
+  CHECK(why(Protocol::native, {"bun", "x.js"}).starts_with("Bun takes no connections"));
+  CHECK(why(Protocol::none, {"npm", "start"}).empty());
+  for (const char* eval : {"-e", "--eval", "-p", "--eval=1"}) {
+    CHECK(why(Protocol::node, {"node", "--inspect", eval, "1"}).find("a file") !=
+          std::string::npos);
+  }
+  CHECK(why(Protocol::node, {"node", "--inspect", "x.js", "-e"}).empty());
+  CHECK(why(Protocol::node, {"node", "-"}).empty());
 }
 
 TEST_CASE("a duration is a number with a unit") {

@@ -1,0 +1,103 @@
+#include "master/runtime/node_cluster_dialogue.h"
+
+#include "common/log.h"
+#include "master/runtime/dispatcher.h"
+#include "master/runtime/event_log.h"
+#include "master/runtime/generations.h"
+#include "master/runtime/node_listeners.h"
+
+#include <cerrno>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+namespace clusterd::runtime {
+namespace {
+
+/// What server.address() says where connections are handed over.
+std::optional<node::SocketName> name_of(const os::Listener& listener) {
+  if (!listener.has_ports()) return std::nullopt;
+  return node::SocketName{NodeListeners::host_of(listener.address()), listener.address().is_v6(),
+                          listener.address().port()};
+}
+
+int errno_of(const Error& error) {
+  const std::error_code& code = error.code;
+  const bool is_errno =
+      code.category() == std::system_category() || code.category() == std::generic_category();
+  return is_errno && code.value() > 0 ? code.value() : EINVAL;
+}
+
+}  // namespace
+
+void NodeClusterDialogue::on_query(const node::QueryServer& query) {
+  if (!is_online()) return broke("it spoke before it said that it is online");
+  if (link().leaves()) return;  // it does not wait for an answer any more
+  const auto index = open(query.at);
+  if (!index) return refuse(query, index.error());
+  node::Reply reply;
+  reply.ack = query.seq;
+  reply.key = core::NodeServers::key_of(*index);
+  std::string& data = needs().generations.first_words(*index);
+  if (data.empty()) data = query.data;
+  reply.data = data;
+  answer(*index, std::move(reply));
+  needs().dispatcher.serve(partner().id, *index);
+}
+
+Result<core::ListenerIndex> NodeClusterDialogue::open(const node::Endpoint& at) {
+  auto index = needs().node_listeners.find(partner().generation, at);
+  if (index && !servers_.open(*index)) {
+    return Error{std::make_error_code(std::errc::address_in_use), "listen"};
+  }
+  return index;
+}
+
+/// It becomes an 'error' of its server.
+void NodeClusterDialogue::refuse(const node::QueryServer& query, const Error& error) {
+  node::Reply reply;
+  reply.ack = query.seq;
+  reply.seq = link().next_seq();
+  reply.error = errno_of(error);
+  reply.data = query.data;  // a TLS server looks at it even so
+  log::warn(to_string(partner().id) + " cannot listen on " + query.at.text() + ": " +
+            std::system_category().message(reply.error));
+  link().say(encode(reply));
+}
+
+/// With the socket itself, if the workers are to share it.
+void NodeClusterDialogue::answer(core::ListenerIndex index, node::Reply reply) {
+  const os::Listener& listener = *needs().generations.listener(index);
+  const bool race = needs().generations.listen(index).policy == config::Policy::accept_race;
+  reply.seq = link().next_seq();
+  if (race || listener.is_datagram()) {
+    return share(index, with_listener(reply, listener.is_datagram()));
+  }
+  reply.name = name_of(listener);
+  link().say(encode(reply));
+}
+
+void NodeClusterDialogue::on_listening(const node::Listening& listening) {
+  Event event = needs().about(partner().id, "listening");
+  event.texts = {{"listener", listening.at.text()}, {"address", listening.at.text()}};
+  needs().event_log.record(event);
+  servers_.listening();
+  if (servers_.ready()) became_ready(false);
+}
+
+void NodeClusterDialogue::on_close(const node::Close& close) {
+  const auto index = servers_.find(close.key);
+  if (!index) return;
+  servers_.close(*index);
+  needs().dispatcher.serve_no_more(partner().id, *index);
+}
+
+void NodeClusterDialogue::on_leaving(const node::ExitedAfterDisconnect& message) {
+  if (!is_online()) return broke("it spoke before it said that it is online");
+  const bool asked = link().leaves();
+  link().leaves_by_itself();
+  link().say(node::acknowledge(message.seq, link().next_seq()));
+  if (!asked) happened(core::SaidSuicide{"it disconnects by itself"});
+}
+
+}  // namespace clusterd::runtime
