@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <utility>
 
 namespace clusterd {
@@ -12,8 +13,20 @@ using Kind = Recipient::Kind;
 constexpr std::array<std::pair<std::string_view, Kind>, 4> kNames{
     {{"all", Kind::all}, {"app", Kind::app}, {"agent", Kind::agent}, {"random", Kind::random}}};
 
+/// Egg says it as a text.
+std::optional<std::int64_t> receiver_pid(const CheckedJson& json) {
+  if (const auto pid = json.integer("receiverPid")) return pid;
+  const auto text = json.string("receiverPid");
+  if (!text) return std::nullopt;
+  std::int64_t pid = 0;
+  const char* end = text->data() + text->size();
+  const auto [stop, status] = std::from_chars(text->data(), end, pid);
+  if (status != std::errc() || stop != end) return std::nullopt;
+  return pid;
+}
+
 Recipient read_recipient(const CheckedJson& json) {
-  if (const auto pid = json.integer("receiverPid")) return {Kind::pid, *pid};
+  if (const auto pid = receiver_pid(json)) return {Kind::pid, *pid};
   if (const auto slot = json.integer("receiverSlot")) return {Kind::slot, *slot};
   const JsonMember* to = json.find("to");
   if (to == nullptr || to->kind == JsonKind::null) return {};

@@ -8,6 +8,8 @@ namespace clusterd::node {
 namespace {
 
 constexpr std::string_view kCluster = "NODE_CLUSTER";
+constexpr std::size_t kLongestAddress = 4096;
+constexpr std::size_t kLongestType = 64;
 
 /// Node looks at the last member of a name, and at names as they are meant, not as written.
 const JsonMember* command_of(const CheckedJson& json) {
@@ -75,6 +77,7 @@ Result<Endpoint> endpoint_of(const CheckedJson& json, std::string_view act) {
   if (!kind) return lacks(act, "addressType");
   at.kind = *kind;
   at.address = json.string("address").value_or("");
+  if (at.address.size() > kLongestAddress) return lacks(act, "address");
   if (at.kind == Endpoint::Kind::unix_socket) {
     at.address = path_of(std::move(at.address));
     if (at.address.empty()) return lacks(act, "address");
@@ -172,7 +175,8 @@ Result<FromWorker> decode_from_worker(std::string_view line) {
   if (command == "NODE_HANDLE_ACK") return FromWorker{HandleAck{}};
   if (command == "NODE_HANDLE_NACK") return FromWorker{HandleNack{}};
   if (command == "NODE_HANDLE") {
-    return FromWorker{Handle{json->string("type").value_or(""), raw(*json, "msg")}};
+    return FromWorker{
+        Handle{json->string("type").value_or("").substr(0, kLongestType), raw(*json, "msg")}};
   }
   if (command == "NODE_SOCKET_GET_COUNT") return FromWorker{CountSockets{raw(*json, "key")}};
   if (command == "NODE_SOCKET_NOTIFY_CLOSE") return FromWorker{NotifyClose{raw(*json, "key")}};

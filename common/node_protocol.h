@@ -29,7 +29,7 @@ struct Endpoint {
     inherited,  ///< a descriptor of the master
   };
   Kind kind = Kind::tcp4;
-  std::string address;     ///< a number, an absolute path, or empty: any
+  std::string address{};   ///< a number, an absolute path, or empty: any
   std::uint16_t port = 0;  ///< 0: which one is the master's choice
   std::int64_t fd = -1;    ///< inherited
   std::int64_t index = 0;  ///< the worker's own count of equal ones; the same in all workers
@@ -40,7 +40,7 @@ struct Endpoint {
   bool writable_all = false;  ///< ... or to write
 
   [[nodiscard]] bool is_udp() const { return kind == Kind::udp4 || kind == Kind::udp6; }
-  /// For people.
+  /// As listeners call themselves; what is not of the program's own making is to be escaped.
   [[nodiscard]] std::string text() const;
   friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };

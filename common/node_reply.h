@@ -19,9 +19,9 @@ struct Reply {
   std::int64_t ack = 0;
   std::int64_t seq = 0;
   int error = 0;  ///< a positive errno; it goes out as Node has it, negative
-  std::string key;
+  std::string key{};
   std::string data = "null";
-  std::optional<SocketName> name;
+  std::optional<SocketName> name{};
 };
 
 // All with the newline.

@@ -82,7 +82,7 @@ constexpr Key kKeys[] = {
      "what shows that a worker of Node is ready; auto = it listens"},
     {"worker", "policy", Form::text,
      R"("round-robin", "accept-race", "least-connections" or "sticky")", R"("round-robin")",
-     "of addresses that a worker of Node listens on, and no [[listen]] has"},
+     "of addresses that a program of Node opens, in no [[listen]]"},
     {"worker", "ready_timeout", Form::text, "duration", R"("30s")",
      "a new worker must be ready in this time"},
     {"worker", "drain_timeout", Form::text, "duration", R"("5s")",

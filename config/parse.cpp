@@ -83,9 +83,11 @@ void Parser::read_top(const toml::table& table) {
   top.duration("stop_delay", TomlReader::Zero::allowed, settings_.stop_delay);
   settings_.user = read_user(top, surroundings_);
   settings_.listen = read_listeners(top, settings_.directory, mistakes_);
+  const auto before_worker = static_cast<std::ptrdiff_t>(mistakes_.size());
   settings_.worker = read_worker(top, settings_.directory, surroundings_, mistakes_);
   if (top.find("listen") == nullptr && needs_listeners(settings_.worker.protocol)) {
     top.blame(Place{}, "[[listen]] is missing: nothing to listen on");
+    std::rotate(mistakes_.begin() + before_worker, mistakes_.end() - 1, mistakes_.end());
   }
   settings_.restart = read_restart(top, mistakes_);
   settings_.reload = read_reload(top, mistakes_);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace clusterd::core {
 
@@ -19,21 +20,24 @@ class NodeServers {
   [[nodiscard]] bool open(ListenerIndex listener) {
     if (has(listener)) return false;
     open_ |= bit(listener);
-    expected_ |= bit(listener);
+    expected_.push_back(listener);
     return true;
   }
-  /// It says that one listens; the lines say nothing that would tell which.
-  void listening() {
+  /// It says that one listens: the first that was opened, since they are answered in order.
+  std::optional<ListenerIndex> listening() {
+    if (expected_.empty()) return std::nullopt;
+    const ListenerIndex first = expected_.front();
+    expected_.erase(expected_.begin());
     listens_ = true;
-    expected_ &= expected_ - 1;
+    return first;
   }
   void close(ListenerIndex listener) {
     open_ &= ~bit(listener);
-    expected_ &= ~bit(listener);
+    std::erase(expected_, listener);
   }
 
   [[nodiscard]] bool has(ListenerIndex listener) const { return (open_ & bit(listener)) != 0; }
-  [[nodiscard]] bool ready() const { return listens_ && expected_ == 0; }
+  [[nodiscard]] bool ready() const { return listens_ && expected_.empty(); }
 
   /// What the worker calls the server of this listener.
   [[nodiscard]] static std::string key_of(ListenerIndex listener) {
@@ -54,7 +58,7 @@ class NodeServers {
   }
 
   std::uint64_t open_ = 0;
-  std::uint64_t expected_ = 0;  ///< of those, the ones that are not said to listen
+  std::vector<ListenerIndex> expected_;  ///< of those, the ones that are not said to listen
   bool listens_ = false;
 };
 static_assert(kMaxListeners <= 64, "one bit a listener");

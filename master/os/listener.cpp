@@ -1,5 +1,7 @@
 #include "master/os/listener.h"
 
+#include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <fcntl.h>
 #include <iterator>
@@ -109,6 +111,27 @@ Result<Listener> Listener::open(const ListenerSpec& spec) {
   return listener;
 }
 
+Result<Listener> Listener::open_abstract(const std::string& name, int backlog) {
+  Listener listener;
+  listener.kind_ = Kind::unix_socket;
+  listener.path_ = "@" + name;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (name.size() >= sizeof address.sun_path) {
+    errno = EINVAL;
+    return errno_error("bind " + listener.text());
+  }
+  std::copy(name.begin(), name.end(), address.sun_path + 1);
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  listener.fd_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!listener.fd_) return errno_error("make a Unix socket");
+  if (::bind(listener.fd(), reinterpret_cast<const sockaddr*>(&address), size) < 0) {
+    return errno_error("bind " + listener.text());
+  }
+  if (::listen(listener.fd(), backlog) < 0) return errno_error("listen on " + listener.text());
+  return listener;
+}
+
 Result<Listener> Listener::adopt(UniqueFd socket, const std::string& name) {
   Listener listener;
   listener.passed_ = true;
@@ -153,7 +176,7 @@ Result<Listener> Listener::share(const ListenerSpec& spec) const {
   if (!other.fd_) return errno_error("copy the descriptor of " + text());
   other.passed_ = passed_;
   other.path_ = path_;
-  if (passed_) return other;
+  if (passed_ || kind_ == Kind::unix_socket) return other;
   other.accept_new();
   if (kind_ == Kind::udp) return other;
   const auto defer = std::chrono::ceil<std::chrono::seconds>(spec.defer_accept);

@@ -31,6 +31,9 @@ class Listener {
   /// TCP with the defaults.
   [[nodiscard]] static Result<Listener> open(const Address& address, int backlog);
 
+  /// A Unix socket without a file, which Linux knows by its name alone; it goes with its last user.
+  [[nodiscard]] static Result<Listener> open_abstract(const std::string& name, int backlog);
+
   /// One that somebody else has opened, and keeps open for who comes after us: it is never closed
   /// to clients, and nothing is set that belongs to it. `name` is for errors.
   [[nodiscard]] static Result<Listener> adopt(UniqueFd socket, const std::string& name);

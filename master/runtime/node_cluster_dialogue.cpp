@@ -1,5 +1,6 @@
 #include "master/runtime/node_cluster_dialogue.h"
 
+#include "common/escaped.h"
 #include "common/log.h"
 #include "master/runtime/dispatcher.h"
 #include "master/runtime/event_log.h"
@@ -60,7 +61,7 @@ void NodeClusterDialogue::refuse(const node::QueryServer& query, const Error& er
   reply.seq = link().next_seq();
   reply.error = errno_of(error);
   reply.data = query.data;  // a TLS server looks at it even so
-  log::warn(to_string(partner().id) + " cannot listen on " + query.at.text() + ": " +
+  log::warn(to_string(partner().id) + " cannot listen on " + escaped(query.at.text()) + ": " +
             std::system_category().message(reply.error));
   link().say(encode(reply));
 }
@@ -77,11 +78,13 @@ void NodeClusterDialogue::answer(core::ListenerIndex index, node::Reply reply) {
   link().say(encode(reply));
 }
 
-void NodeClusterDialogue::on_listening(const node::Listening& listening) {
+void NodeClusterDialogue::on_listening() {
+  const auto index = servers_.listening();
+  if (!index) return;
   Event event = needs().about(partner().id, "listening");
-  event.texts = {{"listener", listening.at.text()}, {"address", listening.at.text()}};
+  event.texts = {{"listener", needs().generations.listen(*index).name},
+                 {"address", needs().generations.listener(*index)->text()}};
   needs().event_log.record(event);
-  servers_.listening();
   if (servers_.ready()) became_ready(false);
 }
 

@@ -14,7 +14,7 @@ class NodeClusterDialogue final : public NodeDialogue {
  private:
   void on_online() override { came_online(); }
   void on_query(const node::QueryServer& query) override;
-  void on_listening(const node::Listening& listening) override;
+  void on_listening() override;
   void on_close(const node::Close& close) override;
   void on_leaving(const node::ExitedAfterDisconnect& message) override;
 

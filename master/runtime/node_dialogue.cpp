@@ -1,11 +1,13 @@
 #include "master/runtime/node_dialogue.h"
 
+#include "common/escaped.h"
 #include "common/log.h"
 #include "common/protocol.h"
 #include "master/runtime/dispatcher.h"
 #include "master/runtime/generations.h"
 #include "master/runtime/messenger.h"
 
+#include <algorithm>
 #include <chrono>
 #include <fcntl.h>
 #include <utility>
@@ -32,7 +34,8 @@ NodeDialogue::NodeDialogue(const DialogueNeeds& needs, DialoguePartner partner,
                               .broken = [this](std::string how) { broke(std::move(how)); },
                               .all_sent = [this] { go_on(); }})),
       link_(std::make_shared<NodeLink>(channel_)),
-      lane_to_be_(std::make_unique<NodeLane>(link_, style, kWindow)),
+      lane_to_be_(
+          std::make_unique<NodeLane>(link_, style, std::min(kWindow, needs.dispatcher.window()))),
       lane_(lane_to_be_.get()),
       online_timer_(needs.io) {}
 
@@ -115,8 +118,8 @@ void NodeDialogue::on(const node::HandleNack&) {
 /// The descriptor is closed by the kernel: the channel does not ask for any.
 void NodeDialogue::on(const node::Handle& handle) {
   link_->say(node::handle_ack());
-  say_once(told_of_handle_,
-           " sent a " + handle.type + " with a message: nobody is there for it, and it is closed");
+  say_once(told_of_handle_, " sent a " + escaped(handle.type) +
+                                " with a message: nobody is there for it, and it is closed");
 }
 
 void NodeDialogue::on(const node::User& user) {

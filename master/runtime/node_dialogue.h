@@ -30,7 +30,7 @@ class NodeDialogue : public Dialogue {
   // What only a worker of a cluster says.
   virtual void on_online() {}
   virtual void on_query(const node::QueryServer& /*query*/) {}
-  virtual void on_listening(const node::Listening& /*listening*/) {}
+  virtual void on_listening() {}
   virtual void on_close(const node::Close& /*close*/) {}
   virtual void on_leaving(const node::ExitedAfterDisconnect& /*message*/) {}
 
@@ -58,7 +58,7 @@ class NodeDialogue : public Dialogue {
   void on(const node::Unknown&) {}
   void on(const node::Online&) { on_online(); }
   void on(const node::QueryServer& query) { on_query(query); }
-  void on(const node::Listening& listening) { on_listening(listening); }
+  void on(const node::Listening&) { on_listening(); }
   void on(const node::Close& close) { on_close(close); }
   void on(const node::ExitedAfterDisconnect& message) { on_leaving(message); }
   void on(const node::Answer& answer);

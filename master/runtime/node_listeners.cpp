@@ -1,6 +1,7 @@
 #include "master/runtime/node_listeners.h"
 
 #include "common/environment.h"
+#include "common/escaped.h"
 #include "common/log.h"
 #include "master/runtime/dispatcher.h"
 
@@ -82,7 +83,7 @@ config::Listen to_listen(const node::Endpoint& at, const config::Worker& worker)
   config::Listen listen;
   if (at.kind == Kind::unix_socket) listen = unix_listen(at, worker);
   if (at.is_udp()) listen.kind = config::Listen::Kind::udp;
-  listen.name = at.text();
+  listen.name = escaped(at.text());
   if (at.port == 0 && at.index > 0) listen.name += "#" + std::to_string(at.index);
   if (at.v6only) listen.name += " (IPv6 only)";
   listen.v6only = at.v6only;
@@ -119,7 +120,7 @@ Result<NodeListeners::Index> NodeListeners::find(Generation generation, const no
   }
   auto found = configured(generation, at, false);
   // The operator may have chosen one address for a program that takes any.
-  if (!found && is_any(at.address)) found = configured(generation, at, true);
+  if (!found && is_any(at.address) && at.port != 0) found = configured(generation, at, true);
   if (found) return *found;
   return open(generation, at);
 }
@@ -180,9 +181,10 @@ bool NodeListeners::needs_privilege(const node::Endpoint& at) const {
 
 void NodeListeners::warn_of_privilege(const node::Endpoint& at) {
   if (std::exchange(warned_, true)) return;
-  log::warn("a worker asks for " + at.text() +
+  log::warn("a worker asks for " + escaped(at.text()) +
             ", which its user may not open: give it a [[listen]] with address = \"" +
-            (at.address.empty() ? "0.0.0.0:" + std::to_string(at.port) : at.text()) + "\"");
+            (at.address.empty() ? "0.0.0.0:" + std::to_string(at.port) : escaped(at.text())) +
+            "\"");
 }
 
 }  // namespace clusterd::runtime

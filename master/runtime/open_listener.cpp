@@ -63,6 +63,10 @@ Result<os::Listener> find_passed(const config::Listen& listen, const os::PassedS
 
 Result<os::Listener> open_listener(const config::Listen& listen, const os::PassedSockets& passed) {
   if (listen.kind == config::Listen::Kind::passed) return find_passed(listen, passed);
+  // Of app.conf, a path is absolute.
+  if (listen.kind == config::Listen::Kind::unix_socket && listen.path.starts_with('@')) {
+    return os::Listener::open_abstract(listen.path.substr(1), listen.backlog);
+  }
   const auto spec = spec_of(listen);
   if (!spec) return spec.error();
   return os::Listener::open(*spec);

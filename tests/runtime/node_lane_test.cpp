@@ -3,6 +3,7 @@
 
 #include "common/fd_passing.h"
 #include "common/node_protocol.h"
+#include "common/node_reply.h"
 #include "tests/support/eventually.h"
 
 #include <doctest/doctest.h>

@@ -84,7 +84,7 @@ TEST_CASE("the list's tables and keys are in order, and each is there once") {
     CHECK(key.meaning.size() <= 66);  // clusterd init writes it at the end of a line
     CHECK_FALSE(contains(std::string(key.type) + std::string(key.meaning), "|"));
   }
-  CHECK(find_key("worker", "policy") == nullptr);
+  CHECK(find_key("worker", "backlog") == nullptr);
   CHECK(find_table("work") == nullptr);
   CHECK(path_of("", "workers") == "workers");
   CHECK(path_of("restart.backoff", "max") == "restart.backoff.max");

@@ -240,8 +240,9 @@ TEST_CASE("an unknown key gets the nearest of its table, or all of them") {
        {"[restart]\nlevel = 'info'", "'level' in [restart]; it belongs in [log]"},
        {"\nworkers = 2", "'workers' in [worker]; it belongs at the top level"},
        {"\nname = 'x'",  // in more than one table
-        "'name' in [worker]; expected 'command', 'env', 'env_file', 'protocol', 'ready_timeout', "
-        "'drain_timeout', 'kill_timeout', 'stall_timeout', 'heartbeat_timeout', 'recycle', "
+        "'name' in [worker]; expected 'command', 'env', 'env_file', 'protocol', 'ready', "
+        "'policy', 'ready_timeout', 'drain_timeout', 'kill_timeout', 'stall_timeout', "
+        "'heartbeat_timeout', 'recycle', "
         "'max_pending', 'max_connections', "
         "'cwd', 'umask', 'nofile', 'nproc', 'memlock', 'core', 'nice', 'sched' or 'affinity'"},
        {"[restart]\nbackoff.frist = '1s'", "'frist' in restart.backoff; did you mean 'first'?"},

@@ -35,7 +35,8 @@ TEST_CASE("an envelope says whom it is for") {
       {R"({"action":"a","receiverPid":42})", {Kind::pid, 42}},
       {R"({"action":"a","to":"app","receiverPid":42})", {Kind::pid, 42}},
       {R"({"action":"a","receiverSlot":3})", {Kind::slot, 3}},
-      {R"({"action":"a","receiverPid":"42","to":"app"})", {Kind::app, 0}},
+      {R"({"action":"a","receiverPid":"42","to":"app"})", {Kind::pid, 42}},  // as Egg says it
+      {R"({"action":"a","receiverPid":"42x","to":"app"})", {Kind::app, 0}},
   };
   for (const Row& row : table) {
     CAPTURE(row.line);
