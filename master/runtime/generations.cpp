@@ -174,13 +174,15 @@ std::vector<Generations::Index> Generations::forget(Generation generation) {
   return unused;
 }
 
+bool Generations::has(Generation generation, Index index) const {
+  const Known& known = known_.at(generation);
+  return std::count(known.listeners.begin(), known.listeners.end(), index) > 0 ||
+         std::count(known.wanted.begin(), known.wanted.end(), index) > 0;
+}
+
 bool Generations::used(Index index) const {
-  return std::any_of(known_.begin(), known_.end(), [index](const auto& entry) {
-    const auto has = [index](const std::vector<Index>& some) {
-      return std::count(some.begin(), some.end(), index) > 0;
-    };
-    return has(entry.second.listeners) || has(entry.second.wanted);
-  });
+  return std::any_of(known_.begin(), known_.end(),
+                     [&](const auto& entry) { return has(entry.first, index); });
 }
 
 }  // namespace clusterd::runtime

@@ -50,7 +50,8 @@ class Generations {
   /// Opens what a worker of the generation wants beside its settings, or finds it among what others
   /// wanted. It is there for as long as somebody of a generation that wanted it is alive.
   [[nodiscard]] Result<Index> add_wanted(Generation generation, const config::Listen& listen);
-  [[nodiscard]] bool is_wanted(Index index) const { return open_[index]->wanted; }
+  /// By its settings, or since one of its workers wanted it.
+  [[nodiscard]] bool has(Generation generation, Index index) const;
   /// What the first worker of a listener has to say to all of them.
   [[nodiscard]] std::string& first_words(Index index) { return open_[index]->first_words; }
 

@@ -51,10 +51,7 @@ void write_processes(JsonWriter& json, const StatusSource& source) {
 
 /// In force, or on its way to be: else nobody new is served from it.
 const char* listener_state(const StatusSource& source, core::ListenerIndex index) {
-  const auto has = [&](Generation generation) {
-    const auto& listeners = source.generations.listeners(generation);
-    return std::count(listeners.begin(), listeners.end(), index) > 0;
-  };
+  const auto has = [&](Generation generation) { return source.generations.has(generation, index); };
   const auto& rollout = source.cluster.rollout();
   const bool wanted = has(source.in_force) || (rollout && has(rollout->to));
   return wanted && !source.dispatcher.is_suspended(index) ? "open" : "closing";

@@ -6,6 +6,8 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <utility>
+#include <vector>
 
 namespace clusterd::runtime {
 namespace {
@@ -46,6 +48,44 @@ TEST_CASE("what a generation that failed made of a shared socket is undone") {
   CHECK(mode_of(path) == 0600);
   for (const auto index : generations.forget(Generation{2})) generations.close(index);
   CHECK(mode_of(path) == 0600);
+}
+
+TEST_CASE("what a worker wanted is there as long as a generation that wanted it") {
+  const test::TempDir dir;
+  const config::Settings settings = with_mode(dir.path("a.sock"), 0600);
+  auto listener = open_listener(settings.listen[0]);
+  REQUIRE(listener.has_value());
+  std::vector<os::Listener> listeners;
+  listeners.push_back(std::move(*listener));
+  constexpr Generation kFirst{1};
+  constexpr Generation kSecond{2};
+  constexpr Generation kThird{3};
+  Generations generations(kFirst, settings, std::move(listeners));
+  config::Listen wanted = settings.listen[0];
+  wanted.name = wanted.path = dir.path("b.sock");
+  const auto index = generations.add_wanted(kFirst, wanted);
+  REQUIRE(index.has_value());
+  CHECK(*generations.add_wanted(kFirst, wanted) == *index);
+  REQUIRE(generations.add(kSecond, settings, kFirst).has_value());
+  CHECK_FALSE(generations.has(kSecond, *index));
+  CHECK(*generations.add_wanted(kSecond, wanted) == *index);
+  CHECK(generations.forget(kFirst).empty());
+  REQUIRE(generations.add(kThird, settings, kSecond).has_value());
+  CHECK(generations.forget(kSecond) == std::vector<Generations::Index>{*index});
+  CHECK(generations.has(kThird, 0));
+}
+
+TEST_CASE("a name without a file is opened for a worker too") {
+  const test::TempDir dir;
+  config::Listen listen;
+  listen.kind = config::Listen::Kind::unix_socket;
+  listen.path = "@" + dir.path("name");
+  const auto opened = open_listener(listen);
+  REQUIRE(opened.has_value());
+  CHECK(opened->text() == "unix:" + listen.path);
+  const auto again = open_listener(listen);
+  REQUIRE_FALSE(again.has_value());
+  CHECK(again.error().code == std::errc::address_in_use);
 }
 
 }  // namespace clusterd::runtime
