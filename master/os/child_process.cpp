@@ -42,6 +42,12 @@ void ChildProcess::kill() const {
   ::kill(-spawned_.pid, SIGKILL);
 }
 
+bool ChildProcess::has_execed() const {
+  pollfd pipe{spawned_.failure.get(), POLLIN, 0};
+  // The end of the pipe, which exec has closed, without a word before it.
+  return ::poll(&pipe, 1, 0) == 1 && (pipe.revents & (POLLIN | POLLHUP)) == POLLHUP;
+}
+
 std::optional<ProcessEnd> ChildProcess::reap() {
   siginfo_t info{};
   const auto id = static_cast<id_t>(spawned_.pidfd.get());

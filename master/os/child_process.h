@@ -35,6 +35,11 @@ class ChildProcess {
   /// The child has spoken, so exec succeeded: its failure need not be listened for any more.
   void has_started() { spawned_.failure.reset(); }
 
+  /// Readable when exec has succeeded or failed.
+  [[nodiscard]] int exec_fd() const { return spawned_.failure.get(); }
+  /// Exec has succeeded; what failed is told by reap().
+  [[nodiscard]] bool has_execed() const;
+
   /// The end of the process if it has ended, which is then reaped; the only wait in the master.
   [[nodiscard]] std::optional<ProcessEnd> reap();
 

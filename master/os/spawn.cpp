@@ -24,14 +24,22 @@ struct Prepared {
   const char* directory = nullptr;
   std::vector<char*> argv;
   std::vector<char*> env;
-  /// What becomes stdin, stdout, stderr and the channel; below 0 is as SpawnSpec says.
-  std::array<int, kChannelFd + 1> sources{-1, -1, -1, -1};
+  /// What becomes stdin, stdout, stderr and what follows; below 0 is as SpawnSpec says. The child
+  /// changes its copy, which takes no memory.
+  std::vector<int> sources;
+  /// "NAME=" and room for the child's number, which the child writes to `hole`.
+  std::string pid_entry;
+  char* hole = nullptr;
   int failure = -1;
   pid_t parent = -1;
-  bool outlives_master = false;
-  bool ignores_sigpipe = false;
   const SpawnSpec* spec = nullptr;
+
+  /// The first number that nothing is put at.
+  [[nodiscard]] int first_free() const { return static_cast<int>(sources.size()); }
 };
+
+constexpr std::size_t kPidDigits = 10;
+static_assert(kChannelFd == STDERR_FILENO + 1, "the channel comes first after the three");
 
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
   std::vector<char*> result;
@@ -60,15 +68,16 @@ void reset_signals(bool ignore_sigpipe) {
 }
 
 /// Puts each source at its number, and marks everything else above stderr close-on-exec.
-bool arrange_descriptors(const Prepared& prepared) {
-  std::array<int, kChannelFd + 1> sources = prepared.sources;
+bool arrange_descriptors(Prepared& prepared) {
+  std::vector<int>& sources = prepared.sources;
   int& input = sources[STDIN_FILENO];
   if (input < 0 && (input = ::open("/dev/null", O_RDONLY | O_CLOEXEC)) < 0) return false;
-  // A source that stands at one of the four numbers would be lost when another is put there, and
-  // one at its own would stay close-on-exec: all of them go out of the way first.
+  // A source that stands at one of these numbers would be lost when another is put there, and one
+  // at its own would stay close-on-exec: all of them go out of the way first.
+  const int first_free = prepared.first_free();
   for (int& source : sources) {
-    if (source < 0 || source > kChannelFd) continue;
-    if ((source = ::fcntl(source, F_DUPFD_CLOEXEC, kChannelFd + 1)) < 0) return false;
+    if (source < 0 || source >= first_free) continue;
+    if ((source = ::fcntl(source, F_DUPFD_CLOEXEC, first_free)) < 0) return false;
   }
   int number = STDIN_FILENO;
   for (const int source : sources) {
@@ -76,10 +85,19 @@ bool arrange_descriptors(const Prepared& prepared) {
     ++number;
   }
   // All of ours are born close-on-exec. This is for those that we inherited from who started us.
-  const bool has_channel = sources[kChannelFd] >= 0;
-  const unsigned first = has_channel ? kChannelFd + 1U : unsigned{kChannelFd};
-  ::syscall(SYS_close_range, first, ~0U, CLOSE_RANGE_CLOEXEC);
+  ::syscall(SYS_close_range, static_cast<unsigned>(first_free), ~0U, CLOSE_RANGE_CLOEXEC);
   return true;
+}
+
+/// In decimal, as text that ends where the number does.
+void write_number(char* at, pid_t number) {
+  char digits[kPidDigits];
+  std::size_t count = 0;
+  for (; number > 0 && count < kPidDigits; number /= 10) {
+    digits[count++] = static_cast<char>('0' + number % 10);
+  }
+  while (count > 0) *at++ = digits[--count];
+  *at = '\0';
 }
 
 using Stage = ExecFailure::Stage;
@@ -123,14 +141,15 @@ void leave_terminal() {
   ::close(terminal);
 }
 
-[[noreturn]] void run_child(const Prepared& prepared) {
+[[noreturn]] void run_child(Prepared& prepared) {
+  const SpawnSpec& spec = *prepared.spec;
   // Not in the way of the numbers that the child is given.
-  const int pipe = ::fcntl(prepared.failure, F_DUPFD_CLOEXEC, kChannelFd + 1);
+  const int pipe = ::fcntl(prepared.failure, F_DUPFD_CLOEXEC, prepared.first_free());
   if (pipe < 0) ::_exit(127);
   if (::setpgid(0, 0) < 0) fail(pipe, Stage::process_group);
   if (!arrange_descriptors(prepared)) fail(pipe, Stage::descriptors);
-  if (const auto failed = set_limits(*prepared.spec)) fail(pipe, *failed);
-  if (const auto& identity = prepared.spec->identity; identity) {
+  if (const auto failed = set_limits(spec)) fail(pipe, *failed);
+  if (const auto& identity = spec.identity; identity) {
     leave_terminal();
     if (const auto failed = become(*identity)) fail(pipe, *failed);
   } else {
@@ -138,13 +157,14 @@ void leave_terminal() {
   }
   // As who it is now: it is not put where it may not go.
   if (::chdir(prepared.directory) < 0) fail(pipe, Stage::directory);
-  if (!prepared.outlives_master) {
+  if (!spec.outlives_master) {
     // A change of user has taken it off, so not before.
-    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    ::prctl(PR_SET_PDEATHSIG, spec.death_signal);
     // The signal is only sent for a death after the call above.
     if (::getppid() != prepared.parent) fail(pipe, Stage::parent_gone);
   }
-  reset_signals(prepared.ignores_sigpipe);
+  if (prepared.hole != nullptr) write_number(prepared.hole, ::getpid());
+  reset_signals(spec.ignores_sigpipe);
   ::execve(prepared.program, prepared.argv.data(), prepared.env.data());
   fail(pipe, Stage::exec);
 }
@@ -218,11 +238,18 @@ Result<Spawned> spawn(const SpawnSpec& spec) {
   prepared.directory = spec.directory.c_str();
   prepared.argv = pointers(spec.argv);
   prepared.env = pointers(spec.env);
-  prepared.sources = {spec.input, spec.output, spec.error, spec.channel};
+  if (!spec.pid_variable.empty()) {
+    prepared.pid_entry = spec.pid_variable + "=";
+    const std::size_t start = prepared.pid_entry.size();
+    prepared.pid_entry.append(kPidDigits, ' ');
+    prepared.hole = prepared.pid_entry.data() + start;
+    prepared.env.insert(prepared.env.end() - 1, prepared.pid_entry.data());
+  }
+  prepared.sources = {spec.input, spec.output, spec.error};
+  if (spec.channel >= 0) prepared.sources.push_back(spec.channel);
+  prepared.sources.insert(prepared.sources.end(), spec.inherited.begin(), spec.inherited.end());
   prepared.failure = write_end.get();
   prepared.parent = ::getpid();
-  prepared.outlives_master = spec.outlives_master;
-  prepared.ignores_sigpipe = spec.ignores_sigpipe;
   prepared.spec = &spec;
   {
     const AllSignalsBlocked blocked;

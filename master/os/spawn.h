@@ -4,6 +4,7 @@
 #include "common/unique_fd.h"
 #include "master/os/identity.h"
 
+#include <csignal>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -35,7 +36,11 @@ struct SpawnSpec {
   int input = -1;                       ///< becomes stdin; below 0: /dev/null
   int output = -1;                      ///< becomes stdout; below 0: the master's, like error
   int error = -1;                       ///< becomes stderr
-  bool outlives_master = false;         ///< gets no TERM when the master dies
+  bool outlives_master = false;         ///< gets no signal when the master dies
+  int death_signal = SIGTERM;           ///< the signal that it gets else
+  /// A variable that holds the child's own number, which nobody knows before the fork.
+  std::string pid_variable{};
+  std::vector<int> inherited{};  ///< become the numbers after the channel's, or from its on
   bool ignores_sigpipe = false;  ///< for one that may still print when nobody reads it any more
 };
 
@@ -75,11 +80,12 @@ struct ExecFailure {
 };
 
 /// Forks and execs; the only fork in the master. The child has a process group of its own, default
-/// signal handlers (see ignores_sigpipe), an empty signal mask, the four descriptors of the spec
-/// (which stay the caller's and may be any numbers, the same one twice too), and no other. It gets
-/// TERM if the master dies before the child says hello (the worker library then takes that off: it
-/// finishes what it holds instead), unless it may outlive the master, as the program of a hook may.
-/// An error here means that there is no child; a failure of exec comes through `failure`.
+/// signal handlers (see ignores_sigpipe), an empty signal mask, the descriptors of the spec (which
+/// stay the caller's and may be any numbers, the same one twice too), and no other. It gets
+/// `death_signal` if the master dies before the child says hello (the worker library then takes
+/// that off: it finishes what it holds instead), unless it may outlive the master, as the program
+/// of a hook may. An error here means that there is no child; a failure of exec comes through
+/// `failure`.
 [[nodiscard]] Result<Spawned> spawn(const SpawnSpec& spec);
 
 }  // namespace clusterd::os
