@@ -67,15 +67,18 @@ void ChildFsm::on(Step& step, const SaidReady&) {
 void ChildFsm::on(Step& step, const AskedToLeave&) {
   asked_to_leave_ = true;
   switch (state_) {
-    case ChildState::spawned:
     case ChildState::online:
+      if (timeouts_.serves_at_once) {
+        drain(step);
+        break;
+      }
+      [[fallthrough]];
+    case ChildState::spawned:
       // It holds no connection yet: there is nothing to finish.
       terminate(step, "it was asked to leave before it was ready");
       break;
     case ChildState::ready:
-      state_ = ChildState::draining;
-      end_connections(step);
-      wait(step, timeouts_.drain);
+      drain(step);
       break;
     case ChildState::draining:
     case ChildState::lost:
@@ -180,6 +183,12 @@ void ChildFsm::on(Step& step, const ProcessExited& event) {
   state_ = ChildState::exited;
   timer_ = {};
   step.actions.emplace_back(ChildGone{event.status, asked_to_leave_, was_ready_, event.last_words});
+}
+
+void ChildFsm::drain(Step& step) {
+  state_ = ChildState::draining;
+  end_connections(step);
+  wait(step, timeouts_.drain);
 }
 
 void ChildFsm::terminate(Step& step, std::string why, Signal signal) {

@@ -31,6 +31,8 @@ struct ChildTimeouts {
   Duration ready{};
   Duration drain{};
   Duration kill{};
+  /// It may hold connections before it is ready: nobody sees when it begins to accept.
+  bool serves_at_once = false;
 };
 
 class ChildFsm {
@@ -64,6 +66,7 @@ class ChildFsm {
   void on(Step& step, const ChildTimer& event);
   void on(Step& step, const ProcessExited& event);
 
+  void drain(Step& step);
   void terminate(Step& step, std::string why, Signal signal = Signal::terminate);
   void kill(Step& step, std::string why);
   void end_connections(Step& step);

@@ -50,7 +50,9 @@ struct Describe {
 /// A child under a clock that goes on by a second with each event.
 class Child {
  public:
-  Child() { began_with_ = told(fsm_.start(now_, fresh())); }
+  explicit Child(ChildTimeouts timeouts = kTimeouts) : fsm_(timeouts) {
+    began_with_ = told(fsm_.start(now_, fresh()));
+  }
 
   /// The actions, in words.
   std::string does(const ChildEvent& event) {
@@ -78,7 +80,7 @@ class Child {
     return text;
   }
 
-  ChildFsm fsm_{kTimeouts};
+  ChildFsm fsm_;
   TimePoint now_{1h};
   std::uint64_t next_timer_ = 1;
   std::vector<TimerId> timers_;
@@ -151,6 +153,18 @@ TEST_CASE("a spawned child says hello, or is on its way out") {
                 "library?); timer 3 s",
                 ChildState::terminating},
                {exit, "gone, exit 7", ChildState::exited}});
+}
+
+TEST_CASE("one that may serve before it is ready finishes what it holds") {
+  ChildTimeouts timeouts = kTimeouts;
+  timeouts.serves_at_once = true;
+  Child child(timeouts);
+  CHECK(child.does(SaidHello{}) == "online");
+  CHECK(child.does(AskedToLeave{}) == "end connections; timer 5 s");
+  CHECK(child.fsm().state() == ChildState::draining);
+  CHECK(child.does(SaidReady{}).empty());
+  CHECK(child.does(ChildTimer{child.timer()}) ==
+        "TERM: it was not drained within drain_timeout; timer 3 s");
 }
 
 TEST_CASE("a child that is online becomes ready, or is on its way out") {
