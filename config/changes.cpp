@@ -1,13 +1,11 @@
 #include "config/changes.h"
 
+#include "config/check_protocol.h"
 #include "config/choices.h"
 #include "config/keys.h"
-#include "config/quantity.h"
-#include "config/words.h"
+#include "config/value_text.h"
 
 #include <algorithm>
-#include <concepts>
-#include <cstdio>
 #include <set>
 #include <span>
 #include <string_view>
@@ -16,57 +14,7 @@
 namespace clusterd::config {
 namespace {
 
-/// A value as the operator would write it, without quotes. An empty text is the default, for which
-/// the list of keys has words.
-std::string text(bool value) { return value ? "true" : "false"; }
-std::string text(std::integral auto value) { return std::to_string(value); }
-std::string text(Duration value) { return duration_text(value); }
-std::string text(const std::string& value) { return escaped(value); }
-std::string text(double value) {
-  char digits[32];
-  std::snprintf(digits, sizeof digits, "%.15g", value);
-  return digits;
-}
-template <typename T>
-std::string text(const std::optional<T>& value) {
-  return value ? text(*value) : "";
-}
-
-template <typename T>
-std::string word(T value, std::span<const std::pair<std::string_view, T>> choices) {
-  const auto found = std::find_if(choices.begin(), choices.end(),
-                                  [&](const auto& choice) { return choice.second == value; });
-  return found == choices.end() ? "" : std::string(found->first);
-}
-std::string text(Policy value) { return word<Policy>(value, kPolicies); }
-std::string text(Protocol value) { return word<Protocol>(value, kProtocols); }
-std::string text(Ready value) { return word<Ready::When>(value.when, kReadyWays); }
-std::string text(Sched value) { return word<Sched>(value, kScheds); }
-std::string text(OnGiveup value) { return word<OnGiveup>(value, kOnGiveups); }
-std::string text(LogLevel value) { return word<LogLevel>(value, kLevels); }
-
-std::string octal(unsigned mode) {
-  char digits[16];
-  std::snprintf(digits, sizeof digits, "%04o", mode);
-  return digits;
-}
-
-/// Of resource limits.
-std::string limit(const std::optional<std::uint64_t>& value) {
-  if (value == kUnlimited) return "unlimited";
-  return value ? std::to_string(*value) : "";
-}
-std::string bytes_limit(const std::optional<std::uint64_t>& value) {
-  return value && *value != kUnlimited ? bytes_text(*value) : limit(value);
-}
-
-std::string text(const Affinity& affinity) {
-  if (affinity.kind == Affinity::Kind::none) return "none";
-  if (affinity.kind == Affinity::Kind::slot) return "slot";
-  std::string all;
-  for (const unsigned cpu : affinity.cpus) all += (all.empty() ? "" : ", ") + std::to_string(cpu);
-  return "[" + all + "]";
-}
+using namespace value_text;
 
 std::string user(const Settings& settings) { return settings.user ? settings.user->user : ""; }
 /// With the supplementary ones: the database may have changed, and the file not.
@@ -77,12 +25,6 @@ std::string groups(const Settings& settings) {
     if (group != settings.user->gid) all += ", " + std::to_string(group);
   }
   return all;
-}
-
-std::string text(const std::vector<std::string>& words) {
-  std::string all;
-  for (const std::string& each : words) all += (all.empty() ? "" : ", ") + as_toml(each);
-  return "[" + all + "]";
 }
 
 std::string command(const Worker& worker) {
@@ -122,7 +64,7 @@ constexpr Row<Settings> kFixed[] = {
     {"name", &shown<Settings, &Settings::name>},
     {"pidfile", &shown<Settings, &Settings::pidfile>},
     {"control.socket", &shown<Settings, &Settings::control, &Control::socket>},
-    {"control.mode", [](const Settings& s) { return octal(s.control.mode); }},
+    {"control.mode", [](const Settings& s) { return octal_text(s.control.mode); }},
     {"control.group",
      [](const Settings& s) { return s.control.group ? escaped(s.control.group->name) : ""; }},
     {"log.file", &shown<Settings, &Settings::log, &Log::file>},
@@ -133,10 +75,11 @@ constexpr Row<Listen> kListen[] = {
     {"policy", &shown<Listen, &Listen::policy>},
     {"backlog", &shown<Listen, &Listen::backlog>},
     {"queue_timeout", &shown<Listen, &Listen::queue_timeout>},
+    {"nonblocking", &shown<Listen, &Listen::nonblocking>},
     {"nodelay", &shown<Listen, &Listen::nodelay>},
     {"defer_accept", &shown<Listen, &Listen::defer_accept>},
     {"v6only", &shown<Listen, &Listen::v6only>},
-    {"mode", [](const Listen& listen) { return octal(listen.mode); }},
+    {"mode", [](const Listen& listen) { return octal_text(listen.mode); }},
     {"owner", &shown<Listen, &Listen::owner>},
     {"group", &shown<Listen, &Listen::group>},
 };
@@ -157,7 +100,10 @@ constexpr Row<Settings> kRows[] = {
     {"group", &groups},
     {"worker.command", [](const Settings& s) { return command(s.worker); }},
     {"worker.protocol", kOfWorker<&Worker::protocol>},
+    {"worker.stdin", kOfWorker<&Worker::stdin_listener>},
     {"worker.ready", kOfWorker<&Worker::ready>},
+    {"worker.drain_signal",
+     [](const Settings& s) { return word<int>(s.worker.drain_signal, kDrainSignals); }},
     {"worker.policy",
      [](const Settings& s) { return s.worker.policy ? text(*s.worker.policy) : ""; }},
     {"worker.ready_timeout", kOfWorker<&Worker::ready_timeout>},
@@ -169,7 +115,7 @@ constexpr Row<Settings> kRows[] = {
     {"worker.max_connections", kOfWorker<&Worker::max_connections>},
     {"worker.cwd", kOfWorker<&Worker::cwd>},
     {"worker.umask",
-     [](const Settings& s) { return s.worker.umask ? octal(*s.worker.umask) : ""; }},
+     [](const Settings& s) { return s.worker.umask ? octal_text(*s.worker.umask) : ""; }},
     {"worker.nofile", kOfWorker<&Worker::nofile>},
     {"worker.nproc", [](const Settings& s) { return limit(s.worker.nproc); }},
     {"worker.memlock", [](const Settings& s) { return bytes_limit(s.worker.memlock); }},
@@ -291,6 +237,10 @@ std::vector<std::string> changes(const Settings& before, const Settings& after) 
 std::vector<std::string> cannot_change(const Settings& before, const Settings& after) {
   std::vector<std::string> lines;
   compare<Settings>(before, after, kFixed, "", &with_colon, lines);
+  if (!may_follow(before.worker.protocol, after.worker.protocol)) {
+    lines.push_back("worker.protocol: " + text(before.worker.protocol) + " -> " +
+                    text(after.worker.protocol));
+  }
   for (std::string& line : lines)
     line += ": a reload cannot change it; it needs a stop and a start";
   return lines;

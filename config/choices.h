@@ -2,6 +2,7 @@
 
 #include "config/settings.h"
 
+#include <csignal>
 #include <string_view>
 #include <utility>
 
@@ -23,7 +24,12 @@ inline constexpr std::pair<std::string_view, Protocol> kProtocols[] = {
 inline constexpr std::pair<std::string_view, Ready::When> kReadyWays[] = {
     {"auto", Ready::When::automatic},
     {"listening", Ready::When::listening},
-    {"message", Ready::When::message}};
+    {"message", Ready::When::message},
+    {"notify", Ready::When::notified},
+    {"none", Ready::When::started}};
+inline constexpr std::pair<std::string_view, int> kDrainSignals[] = {
+    {"TERM", SIGTERM}, {"QUIT", SIGQUIT}, {"INT", SIGINT},    {"HUP", SIGHUP},
+    {"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"WINCH", SIGWINCH}};
 inline constexpr std::pair<std::string_view, Sched> kScheds[] = {{"other", Sched::other},
                                                                  {"batch", Sched::batch}};
 inline constexpr std::pair<std::string_view, Affinity::Kind> kAffinities[] = {

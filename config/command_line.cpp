@@ -83,6 +83,7 @@ class CommandLine {
   bool daemon_ = false;
   bool json_ = false;
   bool names_ = false;
+  bool recipes_ = false;
   bool follow_ = false;
   bool dry_run_ = false;
   bool now_ = false;
@@ -104,7 +105,9 @@ CommandLine::CommandLine() {
   add_start_options();
   init_->add_option("FILE", new_file_.file, "The file to write; app.conf if none is given")
       ->type_name("");
-  init_->add_option("--worker", new_file_.worker, "The worker's program and its arguments")
+  init_
+      ->add_option("--worker", new_file_.worker,
+                   "The worker's program and its arguments, or a recipe")
       ->type_name("COMMAND");
   // Before FILE. For CLI11 -1 is a number, as long as no option is called so.
   add_number(scale_, "N", "So many workers, +N: so many more, -N: so many fewer");
@@ -115,6 +118,7 @@ CommandLine::CommandLine() {
   }
   status_->add_flag("--json", json_, "Print JSON");
   keys_->add_flag("--names", names_, "Only what --set takes");
+  keys_->add_flag("--recipes", recipes_, "What docs/recipes.md is made of");
   events_->add_flag("-f,--follow", follow_, "Go on with what happens from now on");
   reload_->add_flag("--dry-run", dry_run_, "Only say what would change");
   stop_->add_flag("--now", now_, "Kill the workers instead of draining them");
@@ -248,7 +252,7 @@ Command CommandLine::command(const CLI::App* given) const {
   }
   if (given == check_) return CheckCommand{target_.file, given->get_option("--set")->results()};
   if (given == init_) return new_file_;
-  if (given == keys_) return KeysCommand{names_};
+  if (given == keys_) return KeysCommand{names_, recipes_};
   if (given == status_) return StatusCommand{target_, json_};
   if (given == events_) return EventsCommand{target_, follow_};
   if (given == reload_) return ReloadCommand{target_, dry_run_, !no_wait_};

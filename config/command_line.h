@@ -22,13 +22,15 @@ struct CheckCommand {
 /// clusterd init [--worker COMMAND] [FILE]
 struct InitCommand {
   std::string file = "app.conf";
-  std::string worker;  ///< in words, as a shell reads them; empty: an example
+  std::string worker;  ///< a recipe's name, or words, as a shell reads them; empty: an example
 };
 
-/// clusterd keys [--names]: prints docs/KEYS.md, or the names that --set takes. It is for who
-/// changes the code and for the completions of shells, and in no help.
+/// clusterd keys [--names | --recipes]: prints docs/KEYS.md, the names that --set takes, or
+/// docs/recipes.md. It is for who changes the code and for the completions of shells, and in no
+/// help.
 struct KeysCommand {
   bool names = false;
+  bool recipes = false;
 };
 
 /// Where a running master is: its app.conf, or its control socket.

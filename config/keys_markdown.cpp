@@ -26,6 +26,26 @@ constexpr std::string_view kEnd = R"(
 - `address`: an abstract socket (`unix:@name`) is refused, since it has no permissions. `mode`,
   `owner` and `group` are for `unix:` alone, `nodelay` and `defer_accept` for TCP, `v6only` for
   IPv6, `backlog` and `queue_timeout` for all but `udp://`.
+- `protocol = "listen-fds"` is for servers that inherit their listening sockets. They find those
+  from descriptor 3 on, in the order of app.conf, and `LISTEN_FDS`, `LISTEN_PID` and
+  `LISTEN_FDNAMES` (in a name a `:` and what else cannot be there becomes a `_`);
+  [recipes](recipes.md) has one for each of the usual ones. In `command` and the values of `env`
+  and `env_file`, `{fd:NAME}` becomes the number of the listener of that name, `{address:NAME}`
+  its address (with the real port, or the path of a `unix:` one), `{port:NAME}` its port, `{slot}`
+  the worker's slot, and `{worker}` its number. `protocol = "none"` is for programs that need no
+  sockets: the same, without any, and `[[listen]]` may be missing.
+- `listen.nonblocking`: a socket is non-blocking or not for all that have it. Most servers set it
+  as they need it. `false` is for those that do not and want it to block, such as php-fpm.
+- `worker.ready`, for `listen-fds` and `none` (others say for themselves when they are ready):
+  with `"notify"` a worker is ready when it has said `READY=1` to its NOTIFY_SOCKET, with `"none"`
+  when its program runs, with `"auto"` when it has said that or has lived for a second. A table
+  says what has to be seen, one after the other: it has lived for `alive`, and then a connection
+  was accepted (`tcp`) or a request for the path in `http` answered. Who answers is any worker
+  that shares the socket, so this proves something of a worker only while there is no other; only
+  `"notify"` is always about one worker.
+- `worker.drain_signal`: what a server takes as the order to finish what it holds and leave. After
+  `drain_timeout` it gets TERM, after `kill_timeout` more KILL. It also gets it when the master
+  dies.
 - `worker.recycle`: of several limits the first that a worker reaches counts. Its replacement is
   ready before it is asked to leave. `jitter` keeps workers that started together from leaving
   together.

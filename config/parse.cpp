@@ -1,5 +1,6 @@
 #include "config/parse.h"
 
+#include "config/check_protocol.h"
 #include "config/choices.h"
 #include "config/defaults.h"
 #include "config/overrides.h"
@@ -89,6 +90,7 @@ void Parser::read_top(const toml::table& table) {
     top.blame(Place{}, "[[listen]] is missing: nothing to listen on");
     std::rotate(mistakes_.begin() + before_worker, mistakes_.end() - 1, mistakes_.end());
   }
+  check_protocol(top, settings_, mistakes_);
   settings_.restart = read_restart(top, mistakes_);
   settings_.reload = read_reload(top, mistakes_);
   read_control(top);

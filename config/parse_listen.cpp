@@ -88,6 +88,7 @@ Listen ListenReader::read(const toml::table& table) {
   read_policy(reader, listen);
   reader.integer("backlog", {1, 65535}, listen.backlog);
   reader.duration("queue_timeout", TomlReader::Zero::allowed, listen.queue_timeout);
+  reader.boolean("nonblocking", listen.nonblocking);
   reader.boolean("nodelay", listen.nodelay);
   reader.duration("defer_accept", TomlReader::Zero::allowed, listen.defer_accept);
   reader.boolean("v6only", listen.v6only);

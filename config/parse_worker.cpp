@@ -5,6 +5,7 @@
 #include "config/env_file.h"
 #include "config/known_programs.h"
 #include "config/parse_program.h"
+#include "config/parse_ready.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -52,7 +53,11 @@ Worker WorkerReader::read() {
   read_env_files();
   read_env();
   read_protocol();
-  reader_.choice<Ready::When>("ready", "way to be ready", kReadyWays, worker_.ready.when);
+  if (const auto name = reader_.string("stdin", "the name of a [[listen]]")) {
+    worker_.stdin_listener = *name;
+  }
+  worker_.ready = read_ready(reader_, mistakes_);
+  read_drain_signal(reader_, worker_.drain_signal);
   read_policy();
   reader_.duration("ready_timeout", Zero::refused, worker_.ready_timeout);
   reader_.duration("drain_timeout", Zero::allowed, worker_.drain_timeout);

@@ -1,6 +1,7 @@
 #include "config/quantity.h"
 
 #include <charconv>
+#include <cstdio>
 #include <limits>
 #include <span>
 #include <utility>
@@ -76,5 +77,11 @@ std::string duration_text(Duration duration) {
 }
 
 std::string bytes_text(std::uint64_t bytes) { return text_of(bytes, kSizes); }
+
+std::string octal_text(unsigned mode) {
+  char digits[16];
+  std::snprintf(digits, sizeof digits, "%04o", mode);
+  return digits;
+}
 
 }  // namespace clusterd::config

@@ -27,4 +27,7 @@ inline constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 50U;
 [[nodiscard]] std::string duration_text(Duration duration);
 [[nodiscard]] std::string bytes_text(std::uint64_t bytes);
 
+/// Permissions, as "0660".
+[[nodiscard]] std::string octal_text(unsigned mode);
+
 }  // namespace clusterd::config

@@ -40,6 +40,7 @@ struct Listen {
   Policy policy = Policy::round_robin;
   int backlog = 4096;
   Duration queue_timeout = std::chrono::seconds(30);  ///< zero: connections wait for ever
+  bool nonblocking = true;                            ///< false only with protocol = listen-fds
   // tcp
   bool nodelay = true;
   Duration defer_accept = Duration::zero();  ///< zero: off

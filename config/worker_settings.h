@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 
+#include <csignal>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -43,20 +44,27 @@ struct Affinity {
   friend bool operator==(const Affinity&, const Affinity&) = default;
 };
 
-/// worker.ready: what shows that a worker is ready.
+/// A resource limit that is none.
+inline constexpr std::uint64_t kUnlimited = ~std::uint64_t{0};
+
+/// worker.ready: from when on a worker is taken to serve.
 struct Ready {
   enum class When : std::uint8_t {
     automatic,  ///< as its protocol has it
-    listening,  ///< it listens
-    message,    ///< its program says so
+    listening,  ///< it listens (node)
+    message,    ///< its program says so (node)
+    notified,   ///< it has said READY=1
+    started,    ///< its program runs
+    probed,     ///< it is `alive` old, and what else is wanted was seen
   };
   When when = When::automatic;
+  Duration alive = std::chrono::seconds(1);
+  bool tcp = false;   ///< a connection to a listener was accepted by somebody
+  std::string http;   ///< a request for this path was answered with 2xx or 3xx; empty: not asked
+  std::string probe;  ///< the listener on which that is seen; empty: none is asked
 
   friend bool operator==(const Ready&, const Ready&) = default;
 };
-
-/// A resource limit that is none.
-inline constexpr std::uint64_t kUnlimited = ~std::uint64_t{0};
 
 /// worker.recycle: when a healthy worker is replaced. Zero of a thing: never for its sake.
 struct Recycle {
@@ -76,7 +84,9 @@ struct Worker {
   std::optional<Policy> policy;  ///< of listeners that are opened for a worker; empty: as Node's
   std::map<std::string, std::string> env;
   std::vector<std::string> env_files;  ///< absolute paths of what `env` was read from, in part
+  std::string stdin_listener;  ///< the name of the listener that is descriptor 0 too; empty: none
   Ready ready;
+  int drain_signal = SIGTERM;  ///< asks a worker without a channel to leave
   Duration ready_timeout = std::chrono::seconds(30);
   Duration drain_timeout = std::chrono::seconds(5);
   Duration kill_timeout = std::chrono::seconds(5);

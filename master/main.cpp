@@ -3,6 +3,7 @@
 #include "common/exit_code.h"
 #include "config/command_line.h"
 #include "config/keys.h"
+#include "config/recipes.h"
 #include "master/ctl/verbs.h"
 #include "master/os/self.h"
 #include "master/start.h"
@@ -22,7 +23,10 @@ struct Run {
   }
   int operator()(const clusterd::config::KeysCommand& command) const {
     using namespace clusterd::config;
-    std::fputs((command.names ? keys_for_set() : keys_markdown()).c_str(), stdout);
+    const std::string text = command.recipes ? recipes_markdown()
+                             : command.names ? keys_for_set()
+                                             : keys_markdown();
+    std::fputs(text.c_str(), stdout);
     return 0;
   }
   int operator()(const clusterd::config::PrintAndExit& print) const {

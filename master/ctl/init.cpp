@@ -1,6 +1,7 @@
 #include "common/unique_fd.h"
 #include "config/init_text.h"
 #include "config/parse.h"
+#include "config/recipes.h"
 #include "config/words.h"
 #include "master/ctl/client.h"
 #include "master/ctl/verbs.h"
@@ -36,9 +37,41 @@ std::string write_new(const std::string& file, std::string_view text) {
   return why;
 }
 
+/// What else the recipe's server reads goes beside app.conf. What is there already is the user's.
+std::string write_recipe(const std::string& file, const config::Recipe& recipe) {
+  const std::size_t slash = file.rfind('/');
+  const std::string folder = slash == std::string::npos ? "" : file.substr(0, slash + 1);
+  for (const config::RecipeFile& each : recipe.files) {
+    const bool is_conf = &each == recipe.files.data();
+    const std::string path = is_conf ? file : folder + std::string(each.name);
+    const std::string why = write_new(path, each.text);
+    if (!why.empty() && is_conf) return why;
+    std::printf("%s\n", why.empty() ? ("wrote " + path).c_str() : why.c_str());
+  }
+  return "";
+}
+
+/// What is wrong in the new file: most often the program is not there yet, or not where the file's
+/// folder makes it be.
+void tell_what_to_do(const std::string& file) {
+  const auto loaded = config::load(file);
+  if (const auto* mistakes = std::get_if<config::Mistakes>(&loaded)) {
+    std::printf("to do before \"clusterd start %s\":\n", file.c_str());
+    for (const config::Mistake& mistake : *mistakes) {
+      std::printf("%s\n", config::text(file, mistake).c_str());
+    }
+  }
+}
+
 }  // namespace
 
 int run(const config::InitCommand& command) {
+  if (const config::Recipe* recipe = config::find_recipe(command.worker)) {
+    const std::string why = write_recipe(command.file, *recipe);
+    if (!why.empty()) return report({config::escaped(why), kExitSystem});
+    tell_what_to_do(command.file);
+    return 0;
+  }
   std::vector<std::string> words;
   if (!command.worker.empty()) {
     auto split = config::split_words(command.worker);
@@ -53,14 +86,7 @@ int run(const config::InitCommand& command) {
   if (!why.empty()) return report({config::escaped(why), kExitSystem});
 
   std::printf("wrote %s\n", command.file.c_str());
-  // Most often the program is not there yet, or not where this file's folder makes it be.
-  const auto loaded = config::load(command.file);
-  if (const auto* mistakes = std::get_if<config::Mistakes>(&loaded)) {
-    std::printf("to do before \"clusterd start %s\":\n", command.file.c_str());
-    for (const config::Mistake& mistake : *mistakes) {
-      std::printf("%s\n", config::text(command.file, mistake).c_str());
-    }
-  }
+  tell_what_to_do(command.file);
   return 0;
 }
 

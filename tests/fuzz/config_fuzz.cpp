@@ -88,7 +88,10 @@ void must_be_good(const config::Worker& worker) {
 void must_be_good(const Settings& settings) {
   must(config::is_cluster_name(settings.name), "the name is one");
   must(is_between(settings.workers, 1U, 1024U), "workers is within its limits");
-  must(is_between(settings.listen.size(), std::size_t{1}, std::size_t{handoff::kMaxListeners}),
+  const config::Protocol protocol = settings.worker.protocol;
+  const bool needs_none = protocol == config::Protocol::node || protocol == config::Protocol::none;
+  must(is_between(settings.listen.size(), std::size_t{needs_none ? 0U : 1U},
+                  std::size_t{handoff::kMaxListeners}),
        "there are as many listeners as the page has counters for");
   std::set<std::string> names;
   for (const config::Listen& listen : settings.listen) {

@@ -55,6 +55,7 @@ const std::map<std::string, std::string> kOther = {
     {"listen.web.policy", "sticky"},
     {"listen.web.backlog", "17"},
     {"listen.web.queue_timeout", "17s"},
+    {"listen.web.nonblocking", ""},  // as the next ones that have none: see below
     {"listen.web.nodelay", "false"},
     {"listen.web.defer_accept", "17s"},
     {"listen.web6.v6only", "false"},
@@ -65,7 +66,12 @@ const std::map<std::string, std::string> kOther = {
     {"worker.env", "{ TOKEN = 'secret', GONE = '1', NEW = '1' }"},
     {"worker.env_file", "a.env"},
     {"worker.protocol", "node"},
-    {"worker.ready", "message"},
+    {"worker.stdin", ""},
+    {"worker.drain_signal", ""},
+    {"worker.ready.alive", ""},
+    {"worker.ready.tcp", ""},
+    {"worker.ready.http", ""},
+    {"worker.ready.listener", ""},
     {"worker.policy", "accept-race"},
     {"worker.ready_timeout", "17s"},
     {"worker.drain_timeout", "17s"},
@@ -169,6 +175,27 @@ TEST_CASE("whom workers run as is told by the groups too") {
   CHECK(changed({"user=www-data"}, {"user=www-data", "group=adm"}) ==
         Lines{"group: 33, 44 -> 4, 33, 44"});
   CHECK(changed({"user=www-data"}, {"user=33"}).empty());
+}
+
+TEST_CASE("what a server that inherits its sockets has is told") {
+  const auto of = [](Sets sets) {
+    sets.insert(sets.end(), {"worker.protocol=listen-fds", "listen.web.queue_timeout=0"});
+    return with(sets);
+  };
+  const Settings before = of({});
+  CHECK(changes(before, of({"listen.web.nonblocking=false", "worker.stdin=web",
+                            "worker.drain_signal=QUIT"})) ==
+        Lines{"listen web: nonblocking true -> false", "worker.stdin: none -> web",
+              "worker.drain_signal: TERM -> QUIT"});
+  CHECK(changes(before, of({"worker.ready=notify"})) == Lines{"worker.ready: auto -> notify"});
+  CHECK(
+      changes(before, of({"worker.ready={ http = '/x', alive = '3s', tcp = true }"})) ==
+      Lines{
+          R"(worker.ready: auto -> { alive = "3s", tcp = true, http = "/x", listener = "web" })"});
+  CHECK(cannot_change(before, of({"workers=2"})).empty());
+  CHECK(cannot_change(with({}), before) ==
+        Lines{"worker.protocol: native -> listen-fds: a reload cannot change it; it needs a stop "
+              "and a start"});
 }
 
 TEST_CASE("what is the same in other words has not changed") {

@@ -25,22 +25,28 @@ std::string with_key(const Key& key, const std::string& value) {
   const std::string line = value.empty() ? "" : "\n" + std::string(key.name) + " = " + value + "\n";
   const auto at = [&](std::string_view table) { return key.table == table ? line : ""; };
   const bool is = !value.empty();
+  // What only a server that inherits its sockets has.
+  const bool fds = key.table == "worker.ready" || key.name == "stdin";
   std::string text = at("");
   if (is && key.table.empty() && key.name == "group") text += "user = 'www-data'\n";
   if (!is || key.name != "listen") {
     text += "[[listen]]\n" + at("listen");
+    if (fds) text += "name = 'http'\n";
     const std::string address = key.table == "listen" ? address_for(key.name) : "127.0.0.1:80";
     if (!is || key.table != "listen" || key.name != "address")
       text += "address='" + address + "'\n";
   }
   if (!is || !key.table.empty() || key.name != "worker") {
     text += "[worker]\n" + at("worker");
+    if (fds) text += "protocol = 'listen-fds'\n";
     if (!is || key.table != "worker" || key.name != "command") text += "command = ['./web']\n";
   }
-  for (const std::string table : {"worker.recycle", "restart", "restart.backoff", "reload",
-                                  "control", "http", "log", "hooks"}) {
+  for (const std::string table : {"worker.ready", "worker.recycle", "restart", "restart.backoff",
+                                  "reload", "control", "http", "log", "hooks"}) {
     const std::string inner = at(table);
-    if (!inner.empty()) text.append("[").append(table).append("]\n").append(inner);
+    if (inner.empty()) continue;
+    text.append("[").append(table).append("]\n").append(inner);
+    if (key.name == "listener") text += "tcp = true\n";  // it is of no use else
   }
   return text;
 }

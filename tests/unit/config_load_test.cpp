@@ -39,8 +39,10 @@ TEST_CASE("all mistakes are reported, in order of line") {
         "5: worker.max_pending: expected an integer from 1 to 1024, got integer 0\n"
         "6: worker.command: is empty: nothing to run\n"
         "8: unknown key 'xxx' in [worker]; expected 'command', 'env', 'env_file', 'protocol', "
-        "'ready', 'policy', 'ready_timeout', 'drain_timeout', 'kill_timeout', 'stall_timeout', "
-        "'heartbeat_timeout', 'recycle', 'max_pending', "
+        "'stdin', 'ready', 'drain_signal', 'policy', 'ready_timeout', 'drain_timeout', "
+        "'kill_timeout', "
+        "'stall_timeout', 'heartbeat_timeout', "
+        "'recycle', 'max_pending', "
         "'max_connections', 'cwd', 'umask', 'nofile', 'nproc', 'memlock', 'core', 'nice', 'sched' "
         "or 'affinity'");
 }

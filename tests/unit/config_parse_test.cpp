@@ -231,8 +231,8 @@ TEST_CASE("an unknown key gets the nearest of its table, or all of them") {
                {"max_pending = 1", "'max_pending' in [[listen]]; it belongs in [worker]"},
                {"zzz = 1",
                 "'zzz' in [[listen]]; expected 'name', 'address', 'policy', 'backlog', "
-                "'queue_timeout', 'nodelay', 'defer_accept', 'v6only', 'mode', 'owner' or "
-                "'group'"}});
+                "'queue_timeout', 'nonblocking', 'nodelay', 'defer_accept', 'v6only', "
+                "'mode', 'owner' or 'group'"}});
   each_is_bad(
       bad_worker, "6: unknown key ",
       {{"\ncomand = 1", "'comand' in [worker]; did you mean 'command'?"},
@@ -240,9 +240,10 @@ TEST_CASE("an unknown key gets the nearest of its table, or all of them") {
        {"[restart]\nlevel = 'info'", "'level' in [restart]; it belongs in [log]"},
        {"\nworkers = 2", "'workers' in [worker]; it belongs at the top level"},
        {"\nname = 'x'",  // in more than one table
-        "'name' in [worker]; expected 'command', 'env', 'env_file', 'protocol', 'ready', "
-        "'policy', 'ready_timeout', 'drain_timeout', 'kill_timeout', 'stall_timeout', "
-        "'heartbeat_timeout', 'recycle', "
+        "'name' in [worker]; expected 'command', 'env', 'env_file', 'protocol', "
+        "'stdin', 'ready', 'drain_signal', 'policy', 'ready_timeout', 'drain_timeout', "
+        "'kill_timeout', "
+        "'stall_timeout', 'heartbeat_timeout', 'recycle', "
         "'max_pending', 'max_connections', "
         "'cwd', 'umask', 'nofile', 'nproc', 'memlock', 'core', 'nice', 'sched' or 'affinity'"},
        {"[restart]\nbackoff.frist = '1s'", "'frist' in restart.backoff; did you mean 'first'?"},
@@ -299,7 +300,7 @@ TEST_CASE("a worker's environment is checked") {
 TEST_CASE("a worker's protocol is one of a list, or known by its program") {
   CHECK(good(in_worker("protocol = 'auto'")).worker.protocol == Protocol::native);
   CHECK(good(in_worker("protocol = 'node-fork'")).worker.protocol == Protocol::node_fork);
-  CHECK(good(in_worker("protocol = 'none'")).worker.protocol == Protocol::none);
+  CHECK(good(kWorker + "protocol = 'none'").worker.protocol == Protocol::none);
   for (const char* program : {"node", "/usr/bin/node", "nodejs"}) {
     CHECK(protocol_of(program) == Protocol::node);
   }

@@ -1,0 +1,26 @@
+# The files of examples/recipes as a source: one text for `clusterd init --worker NAME`, for
+# docs/recipes.md and for who reads the folder.
+set(clusterd_recipes gunicorn uvicorn hypercorn puma unicorn nginx php-fpm haproxy go java)
+
+function(clusterd_make_recipes output)
+  set(text "#include \"config/recipes.h\"\n\nnamespace clusterd::config {\nnamespace {\n\n")
+  set(all "")
+  set(number 0)
+  foreach(recipe ${clusterd_recipes})
+    set(folder ${PROJECT_SOURCE_DIR}/examples/recipes/${recipe})
+    file(GLOB others CONFIGURE_DEPENDS RELATIVE ${folder} ${folder}/*)
+    list(REMOVE_ITEM others app.conf)
+    string(APPEND text "constexpr RecipeFile kFiles${number}[] = {\n")
+    foreach(name app.conf ${others})
+      set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${folder}/${name})
+      file(READ ${folder}/${name} content)
+      string(APPEND text "    {\"${name}\", R\"RECIPE(${content})RECIPE\"},\n")
+    endforeach()
+    string(APPEND text "};\n")
+    string(APPEND all "    {\"${recipe}\", kFiles${number}},\n")
+    math(EXPR number "${number} + 1")
+  endforeach()
+  string(APPEND text "constexpr Recipe kRecipes[] = {\n${all}};\n\n}  // namespace\n\n"
+    "std::span<const Recipe> recipes() { return kRecipes; }\n\n}  // namespace clusterd::config\n")
+  file(GENERATE OUTPUT ${output} CONTENT "${text}")
+endfunction()
