@@ -96,6 +96,11 @@ std::vector<os::ResourceLimit> limits_of(const config::Worker& worker) {
   return limits;
 }
 
+bool has_channel(ChildId child, config::Protocol protocol) {
+  return child.role == Role::agent ||
+         (protocol != config::Protocol::listen_fds && protocol != config::Protocol::none);
+}
+
 }  // namespace
 
 namespace {
@@ -113,7 +118,8 @@ void set_node_channel(Environment& env, const core::Spawn& spawn, config::Protoc
 }  // namespace
 
 os::SpawnSpec child_spec(const config::Settings& settings, const core::Spawn& spawn,
-                         const rlimit& open_files, const NotifyEnvironment& notify) {
+                         const rlimit& open_files, const NotifyEnvironment& notify,
+                         const std::vector<InheritedListener>& inherited) {
   Environment env = inherited_environment();
   os::SpawnSpec spec;
   spec.directory = settings.directory;
@@ -150,7 +156,11 @@ os::SpawnSpec child_spec(const config::Settings& settings, const core::Spawn& sp
   }
   env[kEnvGeneration] = std::to_string(number_of(spawn.generation));
   env[kEnvName] = settings.name;
-  env[kEnvChannelFd] = std::to_string(kChannelFd);
+  if (has_channel(spawn.child, settings.worker.protocol)) {
+    env[kEnvChannelFd] = std::to_string(kChannelFd);
+  } else {
+    inherit(spec, env, settings.worker, spawn, inherited);
+  }
   set_notify(env, notify);
   for (const auto& [key, value] : env) spec.env.push_back(key + "=" + value);
   return spec;

@@ -3,14 +3,14 @@
 #include "config/settings.h"
 #include "master/core/cluster.h"
 #include "master/os/spawn.h"
+#include "master/runtime/inherited.h"
 
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace clusterd::runtime {
-
-using Environment = std::map<std::string, std::string, std::less<>>;
 
 /// The master's environment without what is the master's alone (its own NOTIFY_SOCKET, WATCHDOG_*,
 /// LISTEN_*, and any CLUSTERD_* or NODE_* channel of a master around it).
@@ -26,6 +26,7 @@ struct NotifyEnvironment {
 /// with what the child inherits.
 [[nodiscard]] os::SpawnSpec child_spec(const config::Settings& settings, const core::Spawn& spawn,
                                        const rlimit& open_files,
-                                       const NotifyEnvironment& notify = {});
+                                       const NotifyEnvironment& notify = {},
+                                       const std::vector<InheritedListener>& inherited = {});
 
 }  // namespace clusterd::runtime

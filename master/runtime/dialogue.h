@@ -66,6 +66,8 @@ struct DialogueNeeds {
   /// An event that is about it.
   std::function<Event(ChildId, std::string name)> about;
   std::function<const config::Settings&(ChildId)> settings_of;
+  /// It is asked to finish what it holds and leave; not so if it is on its way out otherwise.
+  std::function<bool(ChildId)> drains;
 };
 
 /// With whom.

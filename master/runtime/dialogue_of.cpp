@@ -1,3 +1,4 @@
+#include "master/runtime/fds_dialogue.h"
 #include "master/runtime/native_dialogue.h"
 #include "master/runtime/node_cluster_dialogue.h"
 #include "master/runtime/node_fork_dialogue.h"
@@ -26,11 +27,9 @@ std::string why_not(Protocol protocol) {
     case Protocol::native:
     case Protocol::node:
     case Protocol::node_fork:
-      return "";
     case Protocol::listen_fds:
-      return R"(protocol = "listen-fds" is not available in this version)";
     case Protocol::none:
-      return R"(protocol = "none" is not available in this version)";
+      break;
   }
   return "";
 }
@@ -46,7 +45,7 @@ std::unique_ptr<Dialogue> dialogue_of(Protocol protocol, const DialogueNeeds& ne
       return std::make_unique<NodeForkDialogue>(needs, std::move(partner));
     case Protocol::listen_fds:
     case Protocol::none:
-      break;
+      return std::make_unique<FdsDialogue>(needs, std::move(partner));
   }
   return nullptr;
 }

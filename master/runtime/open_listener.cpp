@@ -2,6 +2,9 @@
 
 #include "master/os/identity.h"
 
+#include <fcntl.h>
+#include <utility>
+
 namespace clusterd::runtime {
 namespace {
 
@@ -59,17 +62,31 @@ Result<os::Listener> find_passed(const config::Listen& listen, const os::PassedS
   return listener;
 }
 
+/// Opened or shared it is, or does not stay, non-blocking for all who have the socket.
+Result<os::Listener> as_wanted(Result<os::Listener> listener, const config::Listen& listen) {
+  if (!listener) return listener;
+  const int flags = ::fcntl(listener->fd(), F_GETFL);
+  const int wanted = listen.nonblocking ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+  if (flags < 0 || (wanted != flags && ::fcntl(listener->fd(), F_SETFL, wanted) < 0)) {
+    return errno_error("make " + listener->text() +
+                       (listen.nonblocking ? " non-blocking" : " blocking"));
+  }
+  return listener;
+}
+
 }  // namespace
 
 Result<os::Listener> open_listener(const config::Listen& listen, const os::PassedSockets& passed) {
-  if (listen.kind == config::Listen::Kind::passed) return find_passed(listen, passed);
+  if (listen.kind == config::Listen::Kind::passed) {
+    return as_wanted(find_passed(listen, passed), listen);
+  }
   // Of app.conf, a path is absolute.
   if (listen.kind == config::Listen::Kind::unix_socket && listen.path.starts_with('@')) {
     return os::Listener::open_abstract(listen.path.substr(1), listen.backlog);
   }
   const auto spec = spec_of(listen);
   if (!spec) return spec.error();
-  return os::Listener::open(*spec);
+  return as_wanted(os::Listener::open(*spec), listen);
 }
 
 bool same_address(const config::Listen& a, const config::Listen& b) {
@@ -88,7 +105,7 @@ bool has_any_port(const config::Listen& listen) {
 Result<os::Listener> share_listener(const os::Listener& open, const config::Listen& listen) {
   const auto spec = spec_of(listen);
   if (!spec) return spec.error();
-  return open.share(*spec);
+  return as_wanted(open.share(*spec), listen);
 }
 
 }  // namespace clusterd::runtime

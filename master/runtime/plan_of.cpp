@@ -6,7 +6,7 @@ namespace clusterd::runtime {
 namespace {
 
 constexpr core::ChildTimeouts kAgent{std::chrono::seconds(10), std::chrono::seconds(2),
-                                     std::chrono::seconds(2)};
+                                     std::chrono::seconds(2), false};
 
 }  // namespace
 
@@ -14,7 +14,8 @@ core::Plan plan_of(const config::Settings& settings) {
   core::Plan plan;
   plan.workers = settings.workers;
   plan.worker = {settings.worker.ready_timeout, settings.worker.drain_timeout,
-                 settings.worker.kill_timeout};
+                 settings.worker.kill_timeout,
+                 settings.worker.protocol == config::Protocol::listen_fds};
   plan.agent = kAgent;
   plan.backoff_first = settings.restart.backoff_first;
   plan.backoff_max = settings.restart.backoff_max;

@@ -1,6 +1,7 @@
 // How children come and go.
 #include "common/log.h"
 #include "master/runtime/child_spec.h"
+#include "master/runtime/inherited.h"
 #include "master/runtime/output_frame.h"
 #include "master/runtime/supervisor.h"
 
@@ -55,7 +56,8 @@ Result<std::unique_ptr<Child>> Supervisor::spawn(const core::Spawn& spawn) {
   auto notify = notifications_.open(id);
   if (!notify) return notify.error();
   os::SpawnSpec spec = child_spec(settings, spawn, open_files_,
-                                  {std::move(*notify), settings.worker.heartbeat_timeout});
+                                  {std::move(*notify), settings.worker.heartbeat_timeout},
+                                  inherited_by(protocol, generations_, spawn.generation));
   spec.channel = theirs.get();
   auto output = ChildOutput::open(io_, spec, settings.log.capture);
   if (!output) return output.error();
@@ -91,7 +93,13 @@ DialogueNeeds Supervisor::dialogue_needs() {
       .recycle = [this](ChildId id,
                         std::string why) { handle(core::RecycleRequested{id, std::move(why)}); },
       .about = [this](ChildId id, std::string name) { return about(id, std::move(name)); },
-      .settings_of = [this](ChildId id) -> const config::Settings& { return settings_of(id); }};
+      .settings_of = [this](ChildId id) -> const config::Settings& { return settings_of(id); },
+      .drains =
+          [this](ChildId id) {
+            const auto found = cluster_.children().find(id);
+            return found != cluster_.children().end() &&
+                   found->second.fsm.state() == core::ChildState::draining;
+          }};
 }
 
 /// What the agent goes by is what is in force.
