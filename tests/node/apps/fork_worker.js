@@ -1,0 +1,37 @@
+// A plain child of child_process.fork(), no worker of the cluster module: its primary sends it the
+// server to accept from, or connections one by one. It commits suicide as a careful program does:
+// it says so, takes nothing new, finishes what it has, and exits.
+'use strict';
+const cluster = require('node:cluster');
+const http = require('node:http');
+const say = require('./say');
+
+let listener;
+const web = http.createServer((request, response) => {
+  const body = `handled by worker, pid is ${process.pid}\n`;
+  response.setHeader('Content-Length', body.length);
+  response.setHeader('Connection', 'close');
+  if (request.url === '/throw') response.on('finish', () => { throw new Error('as ordered'); });
+  response.end(body);
+});
+
+process.on('message', (message, handle) => {
+  say('message', { message, handle: handle && handle.constructor.name });
+  if (message === 'server') {
+    listener = handle;
+    listener.on('connection', (socket) => web.emit('connection', socket));
+  } else if (message === 'connection') {
+    web.emit('connection', handle);
+  }
+});
+process.on('disconnect', () => {
+  say('disconnect');
+  process.exit(0);
+});
+process.on('uncaughtException', () => {
+  process.send({ act: 'suicide' });
+  const leave = () => process.exit(1);
+  if (listener) listener.close(leave);
+  else web.close(leave);
+});
+say('started', { isWorker: cluster.isWorker });

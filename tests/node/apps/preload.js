@@ -1,0 +1,3 @@
+// For node -r: runs before the program, in the same worker.
+'use strict';
+globalThis.preloaded = true;

@@ -1,0 +1,2 @@
+// start.js as an ES module.
+import './start.js';

@@ -1,0 +1,8 @@
+'use strict';
+
+module.exports = (app) => {
+  app.heard = { ready: 0, words: [], agents: [] };
+  app.messenger.on('egg-ready', () => { app.heard.ready += 1; });
+  app.messenger.on('egg-pids', (pids) => { app.heard.agents = pids; });
+  app.messenger.on('word', (word) => app.heard.words.push(word));
+};
