@@ -74,6 +74,34 @@ def _uneven(kind, label):
     return [_values((f"uneven {kind}", workers), label) for workers in (4, 8)]
 
 
+def _under(what, policy, server):
+    """Node's workers under clusterd, to the same under Node's own primary."""
+
+    def measured(facts):
+        found = facts["node", what]
+        label = f"node {policy} {server}"
+        return spread(paired_ratios(found[f"clusterd, {label}"], found[label]))
+
+    return measured
+
+
+def _lowest(*measured):
+    """Of several figures that shall all be large, the smallest."""
+
+    def lowest(facts):
+        found = [each(facts) for each in measured]
+        return min(filter(None, found), key=lambda figure: figure.median, default=None)
+
+    return lowest
+
+
+_NODE_ELSEWHERE = [
+    _under(what, policy, server)
+    for what, policy in (("short", "none"), ("keepalive", "rr"), ("keepalive", "none"))
+    for server in ("net", "http")
+]
+
+
 def _goals():
     least = lambda what, target, measured, digits=2: Goal(what, target, True, digits, "", measured)
     most = lambda what, target, unit, measured, digits=1: Goal(
@@ -111,6 +139,11 @@ def _goals():
         most("start to 64 ready workers", 120, "ms", _values(("ready", 64), ROUND_ROBIN)),
         most("kill -9 to a ready replacement", 4, "ms", _values("crash", ROUND_ROBIN)),
         most("master, system calls a hand-off", 2.2, "", _values("syscalls", ROUND_ROBIN), 2),
+        least("Node's workers, short, rr, net, to Node's", 1.4, _under("short", "rr", "net")),
+        least("Node's workers, short, rr, HTTP, to Node's", 1.4, _under("short", "rr", "http")),
+        least("Node's workers elsewhere, the worst of six", 1.0, _lowest(*_NODE_ELSEWHERE)),
+        most("Node's workers: CPU of the primary", 0.33, "", _under("cpu", "rr", "http"), 2),
+        most("Node's workers: RSS of the primary", 0.25, "", _under("rss", "rr", "http"), 2),
     ]
 
 

@@ -96,6 +96,33 @@ class NodeCluster(Server):
         return ready_at
 
 
+class ClusterdNode(Clusterd):
+    """clusterd in the place of Node's own primary, with the same program as its workers."""
+
+    POLICIES = {"rr": "round-robin", "none": "accept-race"}
+
+    def __init__(self, workers, policy, server):
+        super().__init__(workers, self.POLICIES[policy])
+        self.server = server
+        self.label = f"clusterd, node {policy} {server}"
+
+    def command(self):
+        port = _free_port()
+        text = (PEERS / "clusterd_node.conf").read_text(encoding="utf-8")
+        config = text.format(
+            workers=self.workers,
+            policy=self.policy,
+            backlog=BACKLOG,
+            address=f"127.0.0.1:{port}",
+            port=port,
+            node=NodeCluster.program,
+            script=PEERS / "node_cluster.js",
+            server=self.server,
+        )
+        Path(self.folder, "app.conf").write_text(config, encoding="utf-8")
+        return [str(BUILT / "clusterd"), "start", str(Path(self.folder, "app.conf"))]
+
+
 class Nginx(Server):
     """nginx with its workers on one listening socket, or each on its own."""
 
@@ -200,6 +227,15 @@ def all_of(workers, without, mode="short", labels=None):
 def one_a_kind(workers, without):
     """Fresh servers for what has to do with processes rather than with connections."""
     return all_of(workers, without, labels=_ONE_A_KIND)
+
+
+def node_pairs(workers):
+    """Fresh servers: (by clusterd, by Node's own primary) in both policies and both kinds."""
+    return [
+        (ClusterdNode(workers, policy, server), NodeCluster(workers, policy, server))
+        for policy in ("rr", "none")
+        for server in ("net", "http")
+    ]
 
 
 def missing(without):

@@ -27,6 +27,7 @@ class Load:
     latency: dict  # p50, p90, p99, p999, max, mean in microseconds
     counts: dict  # pid of a worker: answers, or connections held
     server_us: float  # CPU time of the whole server for each answer
+    master_us: float  # the part of it that is the master's own
     client_us: float
     others: float  # CPUs that other processes used, or that the host took
 
@@ -40,12 +41,14 @@ def run(server, mode, seconds, connections=64, rate=None):
     elif mode != "held":
         command += ["--threads", THREADS]
     begin, busy, cpu = time.monotonic(), processes.busy_seconds(), processes.cpu_seconds(server.pid)
+    own = processes.own_cpu_seconds(server.pid)
     before = os.times()
     text = subprocess.run(
         [str(word) for word in command], check=True, stdout=subprocess.PIPE, text=True
     ).stdout
     after = os.times()
     cpu = processes.cpu_seconds(server.pid) - cpu
+    own = processes.own_cpu_seconds(server.pid) - own
     busy = processes.busy_seconds() - busy
     elapsed = time.monotonic() - begin
     ours = sum(after[:4]) - sum(before[:4])  # this process and the load generator
@@ -58,6 +61,7 @@ def run(server, mode, seconds, connections=64, rate=None):
         latency=said["latency_us"],
         counts=said["workers"],
         server_us=cpu / done * 1e6 if done else float("nan"),
+        master_us=own / done * 1e6 if done else float("nan"),
         client_us=said["cpu_s"] / done * 1e6 if done else float("nan"),
         others=max(0.0, (busy - cpu - ours) / elapsed),
     )

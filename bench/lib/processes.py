@@ -60,6 +60,12 @@ def cpu_seconds(root):
     return ticks / _TICKS
 
 
+def own_cpu_seconds(pid):
+    """CPU time of one process so far, without its children."""
+    fields = _fields(pid)
+    return sum(int(field) for field in fields[11:13]) / _TICKS if fields else 0.0
+
+
 def busy_seconds():
     """CPU time that the whole machine has used or that its host has taken from it."""
     user, nice, system, _idle, _iowait, irq, softirq, steal = (

@@ -1,14 +1,14 @@
-// An HTTP server on Node's cluster module: node_cluster.js http|net WORKERS BACKLOG
+// An HTTP server on Node's cluster module: node_cluster.js http|net WORKERS BACKLOG [PORT]
 // "net" answers from the bare socket: what the module itself costs, without Node's HTTP.
-// Which policy it has is in NODE_CLUSTER_SCHED_POLICY (rr or none).
+// Which policy it has is in NODE_CLUSTER_SCHED_POLICY (rr or none). Under clusterd it is a worker.
 'use strict';
 const cluster = require('node:cluster');
 const http = require('node:http');
 const net = require('node:net');
 
-const [kind, workers, backlog] = process.argv.slice(2);
+const [kind, workers, backlog, port = 0] = process.argv.slice(2);
 const body = `pid is ${process.pid}\n`;
-const listen = { host: '127.0.0.1', port: 0, backlog: Number(backlog) };
+const listen = { host: '127.0.0.1', port: Number(port), backlog: Number(backlog) };
 
 function serveHttp() {
   const server = http.createServer((request, response) => {
