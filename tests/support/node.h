@@ -31,6 +31,10 @@ struct NodeSetting {
 [[nodiscard]] std::string node_modules();
 /// A program of tests/node/apps.
 [[nodiscard]] std::string node_app(const std::string& name);
+/// JSON as it stands between the quotes of a string in app.conf.
+[[nodiscard]] std::string in_quotes(const std::string& text);
+/// A port that nobody has now, and that the kernel gives to somebody else only by chance.
+[[nodiscard]] std::uint16_t free_port();
 /// A file of examples/.
 [[nodiscard]] std::string example(const std::string& name);
 
@@ -44,6 +48,7 @@ struct NodeOptions {
   std::string listen_keys{};         ///< more lines of [[listen]]
   std::string address = "127.0.0.1:0";
   std::string more{};  ///< more tables
+  bool wait_until_running = true;
 };
 
 /// Whether CLUSTERD_TEST_NODE_PRIMARY is set.

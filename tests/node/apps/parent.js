@@ -13,8 +13,9 @@ if (say.options === 'child') {
   const child = childProcess.fork(__filename, [process.argv[2], '"child"'], { detached: true });
   child.on('message', (message) => say('child says', { message }));
   child.send('hello');
-  const cat = childProcess.spawn('/bin/sh', ['-c', 'sleep 60'], { detached: true });
-  say('children', { children: [child.pid, cat.pid] });
+  const other = childProcess.spawn('/bin/sh', ['-c', 'sleep 60'], { detached: true });
+  process.on('disconnect', () => process.exit());
+  say('children', { children: [child.pid, other.pid] });
   const server = http.createServer((request, response) => {
     response.setHeader('Connection', 'close');
     response.end(`handled by worker, pid is ${process.pid}\n`, () => process.exit(0));

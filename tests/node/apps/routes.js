@@ -13,7 +13,7 @@ function burn(milliseconds) {
   for (const end = Date.now() + milliseconds; Date.now() < end;);
 }
 
-// What the query orders, after the answer is on its way or, with ?first, before there is one.
+// What the query orders: when the answer is with the client or, with ?first, before there is one.
 const orders = {
   disconnect: () => cluster.worker.disconnect(),
   kill: () => cluster.worker.kill(),
@@ -23,7 +23,10 @@ const orders = {
   throw: () => { throw new Error('as ordered'); },
   reject: () => { Promise.reject(new Error('as ordered')); },
   interval: () => setInterval(() => {}, 1000),
-  block: (milliseconds) => burn(Number(milliseconds)),
+  block: (milliseconds) => {
+    say('blocks');
+    burn(Number(milliseconds));
+  },
   close: () => server.close(() => say('closed')),
   reopen: () => server.close(() => server.listen({ host, port })),
   send: (json) => process.send(JSON.parse(json), (error) => say('sent', { error: String(error) })),
@@ -53,7 +56,8 @@ const server = http.createServer((request, response) => {
   response.setHeader('Content-Length', body.length);
   // The load of the tests reads to the end of the connection.
   if (id !== '') response.setHeader('Connection', 'close');
-  const after = searchParams.has('first') ? () => {} : () => obey(searchParams);
+  // A moment later, when the end of the connection has gone out as well.
+  const after = () => searchParams.has('first') || setTimeout(obey, 10, searchParams);
   setTimeout(() => response.end(body, after), Number(searchParams.get('slow') || 0));
 });
 if (connections > 0) server.maxConnections = connections;
