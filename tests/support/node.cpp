@@ -130,7 +130,6 @@ NodeApp::NodeApp(const NodeSetting& setting, const NodeOptions& options) {
                        .worker_keys = "policy = \"" + setting.policy + "\"\n" + options.worker_keys,
                        .listen_keys = options.listen_keys,
                        .more = options.more,
-                       .wait_until_running = options.wait_until_running,
                        .address = options.address});
   } else {
     std::istringstream words(primary);

@@ -48,7 +48,6 @@ struct NodeOptions {
   std::string listen_keys{};         ///< more lines of [[listen]]
   std::string address = "127.0.0.1:0";
   std::string more{};  ///< more tables
-  bool wait_until_running = true;
 };
 
 /// Whether CLUSTERD_TEST_NODE_PRIMARY is set.
