@@ -105,7 +105,7 @@ constexpr Row<Settings> kRows[] = {
     {"worker.drain_signal",
      [](const Settings& s) { return word<int>(s.worker.drain_signal, kDrainSignals); }},
     {"worker.policy",
-     [](const Settings& s) { return s.worker.policy ? text(*s.worker.policy) : ""; }},
+     [](const Settings& s) { return s.worker.policy ? text(*s.worker.policy) : "default"; }},
     {"worker.ready_timeout", kOfWorker<&Worker::ready_timeout>},
     {"worker.drain_timeout", kOfWorker<&Worker::drain_timeout>},
     {"worker.kill_timeout", kOfWorker<&Worker::kill_timeout>},

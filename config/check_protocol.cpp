@@ -22,7 +22,9 @@ class ProtocolCheck {
         mistakes_(mistakes),
         worker_(*top.find("worker")->as_table(), "worker", mistakes),
         fds_(settings.worker.protocol == Protocol::listen_fds),
-        none_(settings.worker.protocol == Protocol::none) {}
+        none_(settings.worker.protocol == Protocol::none),
+        is_node_(settings.worker.protocol == Protocol::node ||
+                 settings.worker.protocol == Protocol::node_fork) {}
 
   void run() {
     if (const toml::node* node = top_.find("listen"); node != nullptr && node->is_array()) {
@@ -42,6 +44,7 @@ class ProtocolCheck {
   void check_handed_out();
   void check_ready();
   void check_ready_way(Ready::When when);
+  [[nodiscard]] std::string own_way() const;
   void check_stdin();
   void check_templates(std::string_view key, const std::string& text);
   [[nodiscard]] const Listen* find(std::string_view name) const;
@@ -53,6 +56,7 @@ class ProtocolCheck {
   TomlReader worker_;
   bool fds_;   ///< workers inherit the listening sockets
   bool none_;  ///< and these inherit nothing
+  bool is_node_;
 };
 
 void ProtocolCheck::check_listeners(const toml::array& tables) {
@@ -90,8 +94,21 @@ void ProtocolCheck::check_listener(TomlReader& reader, Listen& listen) {
   listen.queue_timeout = Duration::zero();
 }
 
-/// What counts connections that the master hands out.
+/// What counts connections that the master hands out, or what workers do with them.
 void ProtocolCheck::check_handed_out() {
+  const bool is_cluster = settings_.worker.protocol == Protocol::node;
+  const Policy policy = settings_.worker.policy.value_or(Policy::round_robin);
+  if (policy != Policy::round_robin && !is_cluster) {
+    worker_.blame("policy", R"(is only for protocol = "node"; others go by listen.policy)");
+  }
+  if (is_node_ && settings_.worker.recycle.requests > 0) {
+    worker_.blame("recycle", "requests of Node workers are not known to the master");
+  }
+  if (is_node_ && settings_.worker.max_connections > 0) {
+    worker_.blame("max_connections",
+                  "open connections of Node workers are not known to the master; set "
+                  "server.maxConnections in the program, and it hands them to others");
+  }
   if (!fds_ && !none_) return;
   constexpr std::string_view kWhy =
       "is for connections that the master hands out, and these workers accept for themselves";
@@ -133,15 +150,26 @@ void ProtocolCheck::check_ready() {
 
 void ProtocolCheck::check_ready_way(Ready::When when) {
   using When = Ready::When;
-  const Protocol protocol = settings_.worker.protocol;
-  const bool is_node = protocol == Protocol::node || protocol == Protocol::node_fork;
   if (when == When::automatic) return;
   if (when == When::listening || when == When::message) {
-    if (is_node) return;
-    return worker_.blame("ready", R"(such a form is only for protocol = "node" and "node-fork")");
+    if (is_node_) return;
+    return worker_.blame("ready",
+                         R"("listening" and "message" are for protocol = "node" and )" + own_way());
   }
   if (fds_ || none_) return;
-  worker_.blame("ready", R"(such a form is only for protocol = "listen-fds" and "none")");
+  worker_.blame("ready",
+                R"("notify", "none" and a table are for protocol = "listen-fds" and )" + own_way());
+}
+
+/// The end of a sentence: what there is instead.
+std::string ProtocolCheck::own_way() const {
+  if (is_node_) return R"("none"; expected "auto", "listening" or "message")";
+  if (fds_ || none_) return R"("node-fork"; expected "auto", "notify", "none" or a table)";
+  const std::string others = settings_.worker.ready.when == Ready::When::listening ||
+                                     settings_.worker.ready.when == Ready::When::message
+                                 ? R"("node-fork")"
+                                 : R"("none")";
+  return others + "; a native worker is ready when it calls ready()";
 }
 
 void ProtocolCheck::check_stdin() {

@@ -90,6 +90,7 @@ Surroundings find_surroundings(const std::string& real_file) {
   found.control_root = find_control_root();
   found.why_not_executable = &why_not_executable;
   found.why_not_folder = &why_not_folder;
+  found.first_line = &first_line;
   found.read_file = &read_file;
   found.find_user = &find_user;
   found.find_group = &find_group;
@@ -129,6 +130,16 @@ Result<std::string> real_path(const std::string& file) {
                                                          &std::free);
   if (real == nullptr) return errno_error(kCannotBeRead);
   return std::string(real.get());
+}
+
+std::string first_line(const std::string& file) {
+  constexpr std::size_t kMost = 256;  // the kernel looks no further either
+  const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  char bytes[kMost];
+  const ssize_t got = fd ? ::read(fd.get(), bytes, sizeof bytes) : -1;
+  if (got <= 0) return "";
+  const std::string_view read(bytes, static_cast<std::size_t>(got));
+  return std::string(read.substr(0, read.find('\n')));
 }
 
 Result<std::string> read_file(const std::string& file, std::size_t limit) {

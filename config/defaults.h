@@ -40,6 +40,7 @@ inline constexpr std::size_t kMostFileBytes = 1U << 20U;
 [[nodiscard]] Result<std::string> real_path(const std::string& file);
 
 /// The whole of a regular file. A larger one than `limit` bytes is refused.
+[[nodiscard]] std::string first_line(const std::string& file);
 [[nodiscard]] Result<std::string> read_file(const std::string& file, std::size_t limit);
 
 }  // namespace clusterd::config

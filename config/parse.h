@@ -36,6 +36,10 @@ struct Surroundings {
   std::vector<std::string> (*user_names)() = nullptr;
   std::vector<std::string> (*group_names)() = nullptr;
   std::vector<unsigned> allowed_cpus;  ///< on which this process may run; empty: not known
+  /// How a file begins, as far as its first line or some hundred bytes. By default all are empty.
+  std::string (*first_line)(const std::string& path) = [](const std::string&) {
+    return std::string();
+  };
   /// The whole of a file that has at most `limit` bytes. By default there are no files.
   Result<std::string> (*read_file)(const std::string& path,
                                    std::size_t limit) = [](const std::string&, std::size_t) {

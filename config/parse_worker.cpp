@@ -117,7 +117,10 @@ void WorkerReader::read_env() {
 }
 
 void WorkerReader::read_protocol() {
-  if (!worker_.command.empty()) worker_.protocol = protocol_of(worker_.command[0]);
+  worker_.protocol = protocol_of(worker_.command);
+  if (worker_.protocol == Protocol::native && !worker_.program.empty()) {
+    if (is_for_node(surroundings_.first_line(worker_.program))) worker_.protocol = Protocol::node;
+  }
   const toml::node* node = reader_.find("protocol");
   if (node != nullptr && node->value<std::string_view>() != "auto") {
     reader_.choice<Protocol>("protocol", "protocol", kProtocols, worker_.protocol);

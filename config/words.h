@@ -63,6 +63,11 @@ using clusterd::escaped;
   if (!is_variable_name(name)) {
     return in_quotes(name) + " cannot name a variable (letters, digits and _, no digit first)";
   }
+  // A second one would be found instead of ours.
+  for (const std::string_view ours : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET",
+                                      "NODE_CHANNEL_FD", "NODE_UNIQUE_ID"}) {
+    if (name == ours) return in_quotes(name) + " is for clusterd to set";
+  }
   if (!name.starts_with("CLUSTERD_")) return "";
   return in_quotes(name) + ": CLUSTERD_ names are for clusterd";
 }

@@ -72,7 +72,7 @@ const std::map<std::string, std::string> kOther = {
     {"worker.ready.tcp", ""},
     {"worker.ready.http", ""},
     {"worker.ready.listener", ""},
-    {"worker.policy", "accept-race"},
+    {"worker.policy", ""},  // needs Node: see below
     {"worker.ready_timeout", "17s"},
     {"worker.drain_timeout", "17s"},
     {"worker.kill_timeout", "17s"},
@@ -175,6 +175,11 @@ TEST_CASE("whom workers run as is told by the groups too") {
   CHECK(changed({"user=www-data"}, {"user=www-data", "group=adm"}) ==
         Lines{"group: 33, 44 -> 4, 33, 44"});
   CHECK(changed({"user=www-data"}, {"user=33"}).empty());
+}
+
+TEST_CASE("how what Node workers open is balanced is told") {
+  CHECK(changed({"worker.protocol=node"}, {"worker.protocol=node", "worker.policy=sticky"}) ==
+        Lines{"worker.policy: default -> sticky"});
 }
 
 TEST_CASE("what a server that inherits its sockets has is told") {

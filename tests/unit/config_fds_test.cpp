@@ -75,7 +75,11 @@ TEST_CASE("what only such servers have is refused for others") {
   CHECK(bad_worker("stdin = '127.0.0.1:80'") == "5: worker.stdin: " + only);
   CHECK(bad_worker("drain_signal = 'QUIT'") == "5: worker.drain_signal: " + only + " and 'none'");
   CHECK(bad_worker("ready = 'notify'") ==
-        "5: worker.ready: such a form is only for protocol = 'listen-fds' and 'none'");
+        "5: worker.ready: 'notify', 'none' and a table are for protocol = 'listen-fds' and 'none'; "
+        "a native worker is ready when it calls ready()");
+  CHECK(bad_worker("ready = 'message'") ==
+        "5: worker.ready: 'listening' and 'message' are for protocol = 'node' and 'node-fork'; "
+        "a native worker is ready when it calls ready()");
   CHECK(good(in_worker("ready = 'auto'\ndrain_signal = 'TERM'")).worker.drain_signal == SIGTERM);
 }
 

@@ -302,13 +302,24 @@ TEST_CASE("a worker's protocol is one of a list, or known by its program") {
   CHECK(good(in_worker("protocol = 'node-fork'")).worker.protocol == Protocol::node_fork);
   CHECK(good(kWorker + "protocol = 'none'").worker.protocol == Protocol::none);
   for (const char* program : {"node", "/usr/bin/node", "nodejs"}) {
-    CHECK(protocol_of(program) == Protocol::node);
+    CHECK(protocol_of(std::vector<std::string>{program, "x.js"}) == Protocol::node);
   }
   for (const char* program : {"gunicorn", "/x/uvicorn", "php-fpm8.2", "haproxy"}) {
-    CHECK(protocol_of(program) == Protocol::listen_fds);
+    CHECK(protocol_of(std::vector<std::string>{program}) == Protocol::listen_fds);
   }
   for (const char* program : {"./server", "nodemon", "/opt/node/server"}) {
-    CHECK(protocol_of(program) == Protocol::native);
+    CHECK(protocol_of(std::vector<std::string>{program}) == Protocol::native);
+  }
+  const std::vector<std::string> by_env = {"/usr/bin/env", "A=1", "node", "x.js"};
+  CHECK(protocol_of(by_env) == Protocol::node);
+  CHECK(protocol_of(std::vector<std::string>{"env", "A=1"}) == Protocol::native);
+  for (const char* line : {"#!/usr/bin/env node", "#!/usr/bin/node --inspect", "#! /opt/bin/node\r",
+                           "#!/usr/bin/env -S node --import=x"}) {
+    CHECK(is_for_node(line));
+  }
+  for (const char* line : {"", "#!", "node", "#!/bin/sh", "#!/usr/bin/env nodejunk",
+                           "#!/opt/node/sh", "#!/usr/bin/env python3 # node2"}) {
+    CHECK(!is_for_node(line));
   }
   const std::string wanted =
       "expected 'native', 'node', 'node-fork', 'listen-fds', 'none' or 'auto'";
@@ -317,20 +328,47 @@ TEST_CASE("a worker's protocol is one of a list, or known by its program") {
   CHECK(bad_worker("protocol = []") == "5: worker.protocol: " + wanted + ", got an array");
 }
 
+TEST_CASE("what the master does not know of Node workers is not to be had") {
+  for (const std::string node : {"protocol = 'node'\n", "protocol = 'node-fork'\n"}) {
+    CHECK(bad_worker(node + "recycle = { requests = 5 }") ==
+          "6: worker.recycle: requests of Node workers are not known to the master");
+    CHECK(bad_worker(node + "max_connections = 5").find("set server.maxConnections") !=
+          std::string::npos);
+    CHECK(bad_worker(node + "ready = 'notify'")
+              .ends_with("expected 'auto', 'listening' or 'message'"));
+  }
+  const std::string only = "5: worker.policy: is only for protocol = 'node'";
+  CHECK(bad_worker("policy = 'accept-race'").starts_with(only));
+  CHECK(good(in_worker("policy = 'round-robin'")).worker.policy == Policy::round_robin);
+  CHECK(good(in_worker("protocol = 'node'\npolicy = 'sticky'")).worker.policy == Policy::sticky);
+}
+
+TEST_CASE("variables that clusterd sets are not for app.conf") {
+  for (const std::string name : {"LISTEN_PID", "NODE_UNIQUE_ID", "NOTIFY_SOCKET"}) {
+    CHECK(bad_worker("env = { " + name + " = '1' }").ends_with("is for clusterd to set"));
+  }
+}
+
 TEST_CASE("what cannot be a worker says so, and what to write instead") {
   const auto why = [](Protocol protocol, const std::vector<std::string>& command) {
     return why_not_started(protocol, command);
   };
   CHECK(why(Protocol::native, {"npm", "start"}).starts_with("npm would be the worker"));
   CHECK(why(Protocol::node, {"/usr/bin/yarn"}).starts_with("yarn would be the worker"));
-  CHECK(why(Protocol::native, {"bun", "x.js"}).starts_with("Bun takes no connections"));
+  CHECK(why(Protocol::native, {"bun", "x.js"}).starts_with("bun takes no connections"));
   CHECK(why(Protocol::none, {"npm", "start"}).empty());
-  for (const char* eval : {"-e", "--eval", "-p", "--eval=1"}) {
+  CHECK(why(Protocol::native, {"env", "npm", "start"}).starts_with("npm would be the worker"));
+  CHECK(why(Protocol::native, {"deno", "run"}).starts_with("deno takes no connections"));
+  CHECK(why(Protocol::node, {"node", "-r", "./x.js", "-e", "1"}).find("a file") !=
+        std::string::npos);
+  CHECK(why(Protocol::node, {"node"}).find("a file") != std::string::npos);
+  CHECK(why(Protocol::node, {"./server.js"}).empty());
+  for (const char* eval : {"-e", "--eval", "-p", "--eval=1", "-"}) {
     CHECK(why(Protocol::node, {"node", "--inspect", eval, "1"}).find("a file") !=
           std::string::npos);
   }
   CHECK(why(Protocol::node, {"node", "--inspect", "x.js", "-e"}).empty());
-  CHECK(why(Protocol::node, {"node", "-"}).empty());
+  CHECK(why(Protocol::node, {"node", "-r", "./x.js", "server.js"}).empty());
 }
 
 TEST_CASE("a duration is a number with a unit") {

@@ -35,7 +35,7 @@ TEST_CASE("every recipe is right where its server is installed") {
     CHECK(settings.worker.ready.when != Ready::When::automatic);
     // Who says auto, or nothing, gets the same.
     const bool known = recipe.name != "go" && recipe.name != "java";
-    CHECK((protocol_of(settings.worker.command[0]) == Protocol::listen_fds) == known);
+    CHECK((protocol_of(settings.worker.command) == Protocol::listen_fds) == known);
     CHECK(find_recipe(recipe.name) == &recipe);
   }
   CHECK(find_recipe("gunicorn2") == nullptr);
