@@ -19,6 +19,10 @@ enum class TimerId : std::uint64_t {};
 // What can happen to a child.
 struct SaidHello {};
 struct SaidReady {};
+/// What it has not done so far, for the reason, should its time be over first.
+struct Awaited {
+  std::string what;
+};
 struct AskedToLeave {};
 struct AskedToDie {};
 /// It drains, but there is no more time for that.
@@ -45,8 +49,8 @@ struct ProcessExited {
   std::string last_words = {};  ///< the end of its stderr
 };
 using ChildEvent =
-    std::variant<SaidHello, SaidReady, AskedToLeave, AskedToDie, CutShort, SaidSuicide, Hung,
-                 ChannelEnded, BrokeProtocol, ChildTimer, ProcessExited>;
+    std::variant<SaidHello, SaidReady, Awaited, AskedToLeave, AskedToDie, CutShort, SaidSuicide,
+                 Hung, ChannelEnded, BrokeProtocol, ChildTimer, ProcessExited>;
 
 // What is to be done about it.
 struct CameOnline {

@@ -1,8 +1,18 @@
 #include "master/core/child_fsm.h"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace clusterd::core {
+namespace {
+
+/// The end of the channel.
+constexpr Duration kExitFollows = std::chrono::seconds(1);
+
+std::string after_colon(const std::string& text) { return text.empty() ? "" : ": " + text; }
+
+}  // namespace
 
 struct ChildFsm::Step {
   TimePoint now;
@@ -28,6 +38,7 @@ void ChildFsm::on(Step& step, const SaidHello&) {
   switch (state_) {
     case ChildState::spawned:
       state_ = ChildState::online;
+      awaited_.clear();
       step.actions.emplace_back(CameOnline{});
       break;
     case ChildState::online:
@@ -63,6 +74,8 @@ void ChildFsm::on(Step& step, const SaidReady&) {
       break;
   }
 }
+
+void ChildFsm::on(Step& /*step*/, const Awaited& event) { awaited_ = event.what; }
 
 void ChildFsm::on(Step& step, const AskedToLeave&) {
   asked_to_leave_ = true;
@@ -138,9 +151,14 @@ void ChildFsm::on(Step& step, const ChannelEnded&) {
     case ChildState::online:
     case ChildState::draining:
       // The end of the channel mostly comes a moment before the end of the process, and a signal
-      // now would spoil its exit status. A process that lives on without a channel is of no use.
+      // now would spoil its exit status. A process that lives on without a channel is of no use;
+      // but it may have something to tidy up when it hears that (Egg's workers wait for TERM).
       state_ = ChildState::lost;
-      wait(step, timeouts_.kill);
+      if (const Duration grace = std::min(timeouts_.kill, kExitFollows);
+          timer_ == TimerId{} ||
+          deadline_ > step.now + grace) {  // it gets no more time than it had
+        wait(step, grace);
+      }
       break;
     case ChildState::lost:
     case ChildState::terminating:
@@ -156,17 +174,16 @@ void ChildFsm::on(Step& step, const ChildTimer& event) {
   if (event.id != timer_ || timer_ == TimerId{}) return;  // a timer of a state it has left
   switch (state_) {
     case ChildState::spawned:
-      terminate(step,
-                "it said no hello within ready_timeout (is it built with the worker library?)");
+      terminate(step, "it said no hello within ready_timeout" + after_colon(awaited_));
       break;
     case ChildState::online:
-      terminate(step, "it was not ready within ready_timeout");
+      terminate(step, "it was not ready within ready_timeout" + after_colon(awaited_));
       break;
     case ChildState::draining:
       terminate(step, "it was not drained within drain_timeout");
       break;
     case ChildState::lost:
-      kill(step, "it closed its channel and lives on");
+      terminate(step, "it closed its channel and lives on");
       break;
     case ChildState::terminating:
       kill(step, "it did not end within kill_timeout after a signal");

@@ -57,6 +57,7 @@ class ChildFsm {
   void on(Step& step, const SaidHello&);
   void on(Step& step, const SaidReady&);
   void on(Step& step, const AskedToLeave&);
+  void on(Step& step, const Awaited& event);
   void on(Step& step, const AskedToDie&);
   void on(Step& step, const CutShort& event);
   void on(Step& step, const SaidSuicide& event);
@@ -76,6 +77,7 @@ class ChildFsm {
   ChildState state_ = ChildState::spawned;
   TimerId timer_{};
   TimePoint deadline_;
+  std::string awaited_;  ///< before it is further
   bool asked_to_leave_ = false;
   bool was_ready_ = false;
 };

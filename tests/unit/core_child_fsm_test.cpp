@@ -143,16 +143,29 @@ TEST_CASE("a spawned child says hello, or is on its way out") {
                {leave, "TERM: it was asked to leave before it was ready; timer 3 s",
                 ChildState::terminating},
                {die, "KILL: it was asked to die at once", ChildState::killing},
-               {hang_up, "timer 3 s", ChildState::lost},
+               {hang_up, "timer 1 s", ChildState::lost},
                {cut_short, "", ChildState::spawned},
                {suicide, "KILL: it said suicide before hello", ChildState::killing},
                {hang, "", ChildState::spawned},
                {talk_nonsense, "KILL: it talks nonsense", ChildState::killing},
-               {time_out,
-                "TERM: it said no hello within ready_timeout (is it built with the worker "
-                "library?); timer 3 s",
+               {time_out, "TERM: it said no hello within ready_timeout; timer 3 s",
                 ChildState::terminating},
                {exit, "gone, exit 7", ChildState::exited}});
+}
+
+TEST_CASE("what a child was waited for is in the reason, until it is further") {
+  Child child(kTimeouts);
+  CHECK(child.does(Awaited{"is it built so?"}).empty());
+  Child other = child;
+  CHECK(time_out(other) ==
+        "TERM: it said no hello within ready_timeout: is it built so?; timer 3 s");
+  CHECK(child.does(SaidHello{}) == "online");
+  other = child;
+  CHECK(time_out(other) == "TERM: it was not ready within ready_timeout; timer 3 s");
+  CHECK(child.does(Awaited{"it does not listen"}).empty());
+  CHECK(child.does(Awaited{"it listens on one of two"}).empty());
+  CHECK(time_out(child) ==
+        "TERM: it was not ready within ready_timeout: it listens on one of two; timer 3 s");
 }
 
 TEST_CASE("one that may serve before it is ready finishes what it holds") {
@@ -174,7 +187,7 @@ TEST_CASE("a child that is online becomes ready, or is on its way out") {
                {leave, "TERM: it was asked to leave before it was ready; timer 3 s",
                 ChildState::terminating},
                {die, "KILL: it was asked to die at once", ChildState::killing},
-               {hang_up, "timer 3 s", ChildState::lost},
+               {hang_up, "timer 1 s", ChildState::lost},
                {cut_short, "", ChildState::online},
                {suicide, "suicide: it says so; timer 5 s", ChildState::draining},
                {hang, "", ChildState::online},
@@ -190,7 +203,7 @@ TEST_CASE("whatever ends a child that is ready ends its connections first") {
                {ready, "", ChildState::ready},
                {leave, "end connections; timer 5 s", ChildState::draining},
                {die, "KILL: it was asked to die at once; end connections", ChildState::killing},
-               {hang_up, "end connections; timer 3 s", ChildState::lost},
+               {hang_up, "end connections; timer 1 s", ChildState::lost},
                {cut_short, "", ChildState::ready},
                {suicide, "end connections; suicide: it says so; timer 5 s", ChildState::draining},
                {hang, "end connections; hangs: its loop stands; ABRT: its loop stands; timer 3 s",
@@ -206,7 +219,7 @@ TEST_CASE("a child that drains has until drain_timeout, then gets TERM") {
                {ready, "", ChildState::draining},
                {leave, "", ChildState::draining},
                {die, "KILL: it was asked to die at once", ChildState::killing},
-               {hang_up, "timer 3 s", ChildState::lost},
+               {hang_up, "timer 1 s", ChildState::lost},
                {cut_short, "TERM: there is no time; timer 3 s", ChildState::terminating},
                {suicide, "", ChildState::draining},
                {hang, "", ChildState::draining},
@@ -217,18 +230,19 @@ TEST_CASE("a child that drains has until drain_timeout, then gets TERM") {
 }
 
 TEST_CASE("a child without its channel may exit by itself, until kill_timeout") {
-  check_edges({hello, ready, hang_up}, ChildState::lost,
-              {{hello, "", ChildState::lost},
-               {ready, "", ChildState::lost},
-               {leave, "", ChildState::lost},
-               {die, "KILL: it was asked to die at once", ChildState::killing},
-               {hang_up, "", ChildState::lost},
-               {cut_short, "", ChildState::lost},
-               {suicide, "", ChildState::lost},
-               {hang, "", ChildState::lost},
-               {talk_nonsense, "KILL: it talks nonsense", ChildState::killing},
-               {time_out, "KILL: it closed its channel and lives on", ChildState::killing},
-               {exit, "gone, was ready, exit 7", ChildState::exited}});
+  check_edges(
+      {hello, ready, hang_up}, ChildState::lost,
+      {{hello, "", ChildState::lost},
+       {ready, "", ChildState::lost},
+       {leave, "", ChildState::lost},
+       {die, "KILL: it was asked to die at once", ChildState::killing},
+       {hang_up, "", ChildState::lost},
+       {cut_short, "", ChildState::lost},
+       {suicide, "", ChildState::lost},
+       {hang, "", ChildState::lost},
+       {talk_nonsense, "KILL: it talks nonsense", ChildState::killing},
+       {time_out, "TERM: it closed its channel and lives on; timer 3 s", ChildState::terminating},
+       {exit, "gone, was ready, exit 7", ChildState::exited}});
 }
 
 TEST_CASE("a child that does not end after TERM is killed at its deadline") {

@@ -213,7 +213,8 @@ TEST_CASE("the notes tell how long, how and why") {
   CHECK(stage.note(Note::Kind::ready).time == 2s);
   CHECK(stage.note(Note::Kind::all_ready).time == 3s);
   (void)stage.hang_up(worker(1));
-  CHECK(stage.wait(3s) == "KILL worker 1");
+  CHECK(stage.wait(1s) == "TERM worker 1");
+  CHECK(stage.wait(2s) == "");
   (void)stage.die(worker(1));
   const Note gone = stage.note(Note::Kind::gone);
   CHECK(gone.child == worker(1));

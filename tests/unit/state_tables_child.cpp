@@ -33,6 +33,7 @@ struct Describe {
     const Duration time = timer.at - kNow;
     if (time == kTimeouts.ready) return "`SetTimer` ready_timeout";
     if (time == kTimeouts.drain) return "`SetTimer` drain_timeout";
+    if (time == 1s) return "`SetTimer` 1 s";
     return time == kTimeouts.kill ? "`SetTimer` kill_timeout" : "`SetTimer` ?";
   }
   std::string operator()(const ChildGone&) const { return "`ChildGone`"; }
@@ -147,14 +148,16 @@ struct SlotWorld {
 }  // namespace
 
 testing::StateTable child_states() {
-  static_assert(std::variant_size_v<ChildEvent> == 11, "a new event belongs in the list below");
+  static_assert(std::variant_size_v<ChildEvent> == 12, "a new event belongs in the list below");
   using World = ChildWorld;
   return testing::explore<World>(
       World{},
-      {"SaidHello", "SaidReady", "AskedToLeave", "AskedToDie", "CutShort", "SaidSuicide", "Hung",
-       "ChannelEnded", "BrokeProtocol", "ChildTimer", "ChildTimer, not its own", "ProcessExited"},
+      {"SaidHello", "SaidReady", "Awaited", "AskedToLeave", "AskedToDie", "CutShort", "SaidSuicide",
+       "Hung", "ChannelEnded", "BrokeProtocol", "ChildTimer", "ChildTimer, not its own",
+       "ProcessExited"},
       {[](World& it) { return it.happens("SaidHello", SaidHello{}); },
        [](World& it) { return it.happens("SaidReady", SaidReady{}); },
+       [](World& it) { return it.happens("Awaited", Awaited{}); },
        [](World& it) { return it.happens("AskedToLeave", AskedToLeave{}); },
        [](World& it) { return it.happens("AskedToDie", AskedToDie{}); },
        [](World& it) { return it.happens("CutShort", CutShort{"why it is"}); },
