@@ -161,7 +161,12 @@ Result<FromWorker> decode_from_worker(std::string_view line) {
   }
   JsonError wrong;
   const auto json = check_json(line, &wrong);
-  if (!json && wrong.is_limit) return FromWorker{UserTooLarge{}};
+  if (!json && wrong.is_limit) {
+    // Node writes its own member first. Without an answer it would send nothing more for good.
+    constexpr std::string_view kHandle = R"({"cmd":"NODE_HANDLE",)";
+    if (line.starts_with(kHandle)) return FromWorker{Handle{"descriptor"}};
+    return FromWorker{UserTooLarge{}};
+  }
   if (!json && line.starts_with('\0')) {
     return make_error("binary messages (serialization: 'advanced'): only JSON is understood");
   }

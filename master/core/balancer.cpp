@@ -137,6 +137,8 @@ std::optional<std::size_t> Balancer::sticky(const Arrival& arrival) const {
     if (!serves(place, bit(arrival.listener))) continue;
     // Away, not late: what it holds of its clients it does not serve now.
     if (place.ledger->state() == OfferLedger::State::revoked) continue;
+    // It was asked, and does not want this one.
+    if (place.ledger->declines()) continue;
     const std::uint64_t weight = mix(arrival.client ^ mix(number_of(place.slot)));
     if (best && weight <= highest) continue;
     best = at;
@@ -156,9 +158,10 @@ bool Balancer::served(ListenerIndex listener) const {
                      [&](const Place& place) { return serves(place, bit(listener)); });
 }
 
-bool Balancer::anyone_but(Seat seat) const {
+bool Balancer::anyone_but(Seat seat, std::uint64_t listeners) const {
   for (std::size_t at = 0; at < seats_.size(); ++at) {
-    if (at != index(seat) && can_take(seats_[at], seats_[index(seat)].serves)) return true;
+    const std::uint64_t these = seats_[at].serves & listeners;
+    if (at != index(seat) && these != 0 && can_take(seats_[at], these)) return true;
   }
   return false;
 }

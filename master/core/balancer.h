@@ -70,8 +70,9 @@ class Balancer {
   [[nodiscard]] bool anyone(ListenerIndex listener) const;
   /// Somebody serves `listener`, with credit or without.
   [[nodiscard]] bool served(ListenerIndex listener) const;
-  /// Somebody else could take what is taken back from `seat`, of every listener that it serves.
-  [[nodiscard]] bool anyone_but(Seat seat) const;
+  /// Somebody else could take what is taken back from `seat`, of one of `listeners` (a bit each) at
+  /// least.
+  [[nodiscard]] bool anyone_but(Seat seat, std::uint64_t listeners) const;
 
  private:
   struct Place {

@@ -28,6 +28,7 @@ void OfferLedger::mark_full() {
 
 void OfferLedger::retry() {
   if (state_ == State::full) state_ = State::open;
+  declined_ = false;
 }
 
 std::optional<std::uint32_t> OfferLedger::claim(std::uint32_t taken, TimePoint now) {
@@ -46,6 +47,8 @@ void OfferLedger::decline(std::uint32_t count) {
   assert(count <= pending());
   oldest_ = place(count);
   taken_ += count;
+  mark_full();
+  declined_ = true;
 }
 
 std::uint32_t OfferLedger::revoke() {

@@ -68,8 +68,10 @@ class OfferLedger {
   [[nodiscard]] std::optional<std::uint32_t> claim(std::uint32_t taken, TimePoint now);
 
   /// It says of the oldest `count` that it does not want them. They are the master's again, and it
-  /// may be offered others.
+  /// is closed until the retry, so that others get them.
   void decline(std::uint32_t count);
+  /// It declined, and the retry is not due yet.
+  [[nodiscard]] bool declines() const { return declined_ && state_ == State::full; }
 
   /// All offers not taken are the master's again; if there are none, nothing changes. Call claim()
   /// first with what the worker had taken at the moment of revoking. Gives how many came back.
@@ -112,6 +114,7 @@ class OfferLedger {
   std::uint64_t taken_in_all_ = 0;
   TimePoint took_at_{};
   State state_ = State::open;
+  bool declined_ = false;           ///< that is why it is full
   std::vector<Offer> offers_;       ///< a ring of those not taken
   std::size_t oldest_ = 0;          ///< in it
   unsigned quick_looks_ = 0;        ///< in a row

@@ -28,12 +28,13 @@ Result<sockaddr_un> to_sockaddr(const std::string& path) {
 }
 
 /// Holds a folder's lock, so that of two masters that start at once one sees the other's socket.
-/// Tries for a second: nobody holds it longer than it takes to bind.
-Result<UniqueFd> lock_folder(const std::string& folder) {
+/// Nobody holds it longer than it takes to bind, but who means harm.
+Result<UniqueFd> lock_folder(const std::string& folder, UnixListenerSpec::Patience patience) {
+  const int most_tries = patience == UnixListenerSpec::Patience::second ? 50 : 0;
   UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) return errno_error("open " + folder);
   for (int tries = 0; ::flock(fd.get(), LOCK_EX | LOCK_NB) < 0; ++tries) {
-    if (errno != EWOULDBLOCK || tries == 50) return errno_error("lock " + folder);
+    if (errno != EWOULDBLOCK || tries == most_tries) return errno_error("lock " + folder);
     const timespec pause{0, 20'000'000};
     ::nanosleep(&pause, nullptr);
   }
@@ -98,7 +99,7 @@ constexpr const char* kHidden = ".closing";
 Result<UnixListener> UnixListener::open(const UnixListenerSpec& spec) {
   const auto address = to_sockaddr(spec.path);
   if (!address) return address.error();
-  const auto lock = lock_folder(folder_of(spec.path));
+  const auto lock = lock_folder(folder_of(spec.path), spec.patience);
   if (!lock) return lock.error();
   if (auto cleared = clear_the_way(spec); !cleared) return cleared.error();
 

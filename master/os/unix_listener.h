@@ -18,6 +18,9 @@ struct UnixListenerSpec {
   std::optional<uid_t> owner{};
   std::optional<gid_t> group{};
   const char* rival = "another process is listening";  ///< for the error, when somebody is there
+  /// With somebody who has the folder's lock: a second, for another master that starts, or none.
+  enum class Patience : std::uint8_t { second, none };
+  Patience patience = Patience::second;
 };
 
 /// A listening Unix stream socket at a path. It has its mode from birth. A dead socket of ours at

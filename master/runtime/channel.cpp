@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <linux/sockios.h>
+#include <span>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -101,6 +102,7 @@ void Channel::close() {
   boost::system::error_code ignored;
   socket_.close(ignored);
   retry_.cancel();
+  descriptor_.reset();
   outgoing_.clear();
   messages_.clear();
 }
@@ -125,11 +127,21 @@ void Channel::wait_writable() {
 
 void Channel::read() {
   static thread_local char buffer[kReadAtOnce];
-  // recv(2) takes no descriptors: those that come along are closed by the kernel.
-  const ssize_t got = ::recv(socket_.native_handle(), buffer, sizeof buffer, MSG_DONTWAIT);
+  const ssize_t got = receive(buffer, sizeof buffer);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return wait_readable();
   if (got <= 0) return events_.ended();
   if (take({buffer, static_cast<std::size_t>(got)})) wait_readable();
+}
+
+/// As recv(2), which takes no descriptors: those that come along are closed by the kernel.
+ssize_t Channel::receive(char* buffer, std::size_t size) {
+  const int fd = socket_.native_handle();
+  if (!keeps_descriptor_) return ::recv(fd, buffer, size, MSG_DONTWAIT);
+  // Who sends another before the first was answered for does not follow the protocol.
+  auto received = receive_with_fds(fd, std::as_writable_bytes(std::span(buffer, size)), 1);
+  if (!received) return -1;
+  if (!received->fds.empty() && !descriptor_) descriptor_ = std::move(received->fds.front());
+  return static_cast<ssize_t>(received->bytes);
 }
 
 void Channel::read_rest() {
@@ -141,18 +153,22 @@ void Channel::read_rest() {
   }
 }
 
+std::string Channel::too_long() const {
+  return "it sent a line of more than " + std::to_string(lines_.longest()) + " bytes";
+}
+
 /// False if that was the end of the channel.
 bool Channel::take(std::string_view bytes) {
   lines_.add(bytes);
   while (const auto line = lines_.next()) {
     if (line->size() > lines_.longest()) {
-      fail("a line that is too long");
+      fail(too_long());
       return false;
     }
     events_.line(*line);
     if (!socket_.is_open()) return false;
   }
-  if (lines_.too_long()) fail("a line that is too long");
+  if (lines_.too_long()) fail(too_long());
   return socket_.is_open() && !lines_.too_long();
 }
 

@@ -20,7 +20,7 @@ namespace clusterd::runtime {
 /// A stream of lines over a Unix socket, seen from the master: to a child (its channel), or to a
 /// control client. Both directions are bounded: a line that is too long, and a peer that does not
 /// read what the master has to say, end it. Descriptors can be sent; any that the peer sends are
-/// closed by the kernel unseen, since they are never asked for.
+/// closed by the kernel unseen, unless they are asked for.
 ///
 /// There are two queues: what the master says, which goes first, and messages of programs, of
 /// which a bounded amount waits.
@@ -49,6 +49,11 @@ class Channel : public std::enable_shared_from_this<Channel> {
   /// was not queued.
   [[nodiscard]] bool post(std::shared_ptr<const std::string> message);
 
+  /// From now on one descriptor that the peer sends is kept until it is taken; others are closed.
+  void keep_descriptor() { keeps_descriptor_ = true; }
+  /// The one that came by the end of the line that it came with, or none.
+  [[nodiscard]] UniqueFd take_descriptor() { return std::move(descriptor_); }
+
   /// The peer has read all that it was sent. Also if it is closed, since nothing waits then.
   [[nodiscard]] bool is_read();
 
@@ -75,17 +80,21 @@ class Channel : public std::enable_shared_from_this<Channel> {
   void wait_readable();
   void wait_writable();
   void read();
+  [[nodiscard]] ssize_t receive(char* buffer, std::size_t size);
   [[nodiscard]] bool take(std::string_view bytes);
   void write();
   [[nodiscard]] Wrote write_lines();
   [[nodiscard]] Wrote write_messages(std::size_t most);
   [[nodiscard]] Wrote judge(const std::error_code& error);
   void write_later();
+  [[nodiscard]] std::string too_long() const;
   void fail(std::string how);
 
   boost::asio::posix::stream_descriptor socket_;
   boost::asio::steady_timer retry_;
   LineReader lines_;
+  bool keeps_descriptor_ = false;
+  UniqueFd descriptor_;
   Events events_;
   std::deque<Outgoing> outgoing_;
   std::size_t outgoing_bytes_ = 0;

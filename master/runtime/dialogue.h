@@ -48,6 +48,20 @@ class Dialogue {
 
   /// It spoke on NOTIFY_SOCKET.
   virtual void on_notice(const notify::Said& /*said*/) {}
+
+ protected:
+  /// `handler` for Asio, which does nothing once the dialogue has gone: a timer that has expired is
+  /// called with success, whatever becomes of it until then.
+  template <typename Handler>
+  [[nodiscard]] auto unless_gone(Handler handler) const {
+    return [life = std::weak_ptr<const Life>(life_), handler](boost::system::error_code error) {
+      if (!error && !life.expired()) handler();
+    };
+  }
+
+ private:
+  struct Life {};
+  std::shared_ptr<const Life> life_ = std::make_shared<Life>();
 };
 
 /// What all dialogues work with.

@@ -161,6 +161,10 @@ std::optional<Accepted> Dispatcher::accept_one(core::ListenerIndex index) {
   for (int tries = 0; tries < kAcceptBudget; ++tries) {
     sockaddr_storage address{};
     socklen_t length = sizeof address;
+    // The workers have this open file too, and one that made it block would make us wait for good.
+    if (source.policy == config::Policy::accept_race) {
+      (void)::fcntl(source.listener->fd(), F_SETFL, O_RDWR | O_NONBLOCK);
+    }
     UniqueFd fd(::accept4(source.listener->fd(), reinterpret_cast<sockaddr*>(&address), &length,
                           SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd) {

@@ -63,6 +63,7 @@ class Dispatcher {
   /// Its process is gone. Gives what it has done in all.
   LaneStatus forget(ChildId child);
 
+  [[nodiscard]] bool is_stopping() const { return stopping_; }
   /// Takes what is in the kernel's queues, and closes the listeners, for good. The workers, which
   /// are asked to leave now, get what was taken before they are told of the end.
   void stop_accepting();

@@ -72,7 +72,7 @@ void Dispatcher::check_stalls() {
     collect_one(*member, now);
     ledger(*member).look(now, options_.stall_timeout);
     if (!ledger(*member).stalled(now, options_.stall_timeout)) continue;
-    if (!balancer_.anyone_but(*member->seat)) continue;
+    if (!balancer_.anyone_but(*member->seat, member->lane->revocable())) continue;
     const std::size_t waited = waiting_.size();
     ledger(*member).narrow();
     take_back(*member, now);

@@ -69,7 +69,9 @@ void Dispatcher::remove_listener(core::ListenerIndex index) {
 /// Those in the kernel's queue would be reset by a close, unless somebody else keeps the socket.
 void Dispatcher::empty_queue(core::ListenerIndex index) {
   if (sources_[index].listener->is_passed()) return;
-  while (serves(index)) {
+  // Where new clients cannot be kept out, as of an abstract name, this must end all the same.
+  constexpr int kLongestQueue = 65'536;
+  for (int left = kLongestQueue; left > 0 && serves(index); --left) {
     auto connection = accept_one(index);
     if (!connection) break;
     waiting_.push_back(std::move(*connection));
@@ -130,9 +132,11 @@ void Dispatcher::enter_rotation(ChildId child) {
 
 void Dispatcher::leave_rotation(ChildId child) {
   const auto found = members_.find(child);
-  if (found == members_.end() || !found->second->in_rotation) return;
+  if (found == members_.end()) return;
   Member& member = *found->second;
-  member.in_rotation = false;
+  // One that never was in it may serve all the same, from a socket that it shares.
+  if (!member.seat) return member.lane->end();
+  if (!std::exchange(member.in_rotation, false)) return;
   if (stopping_) {
     // All leave, and there is nobody else to give anything to: each finishes what it was offered,
     // and goes on taking what still waits. See end_the_leaving().

@@ -44,10 +44,9 @@ void FdsDialogue::keep_queues() {
 }
 
 void FdsDialogue::watch_exec() {
-  exec_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                   [this](boost::system::error_code error) {
-                     if (!error && partner_.process.has_execed()) executed();
-                   });
+  exec_.async_wait(boost::asio::posix::stream_descriptor::wait_read, unless_gone([this] {
+                     if (partner_.process.has_execed()) executed();
+                   }));
 }
 
 /// There is no hello: that its program runs is all that is to be known at once.
@@ -61,8 +60,8 @@ void FdsDialogue::executed() {
     case When::started:
       return be_ready();
     case When::notified:
-      if (notified_) be_ready();
-      return;
+      if (notified_) return be_ready();
+      return happened(core::Awaited{"it has not said READY=1 to its NOTIFY_SOCKET"});
     case When::automatic:
       if (notified_) return be_ready();
       [[fallthrough]];
@@ -75,11 +74,10 @@ void FdsDialogue::executed() {
 
 void FdsDialogue::wait_until_old(Duration age) {
   timer_.expires_after(age);
-  timer_.async_wait([this](boost::system::error_code error) {
-    if (error) return;
+  timer_.async_wait(unless_gone([this] {
     if (worker_.ready.tcp || !worker_.ready.http.empty()) return probe();
     be_ready();
-  });
+  }));
 }
 
 void FdsDialogue::probe() {
@@ -89,7 +87,11 @@ void FdsDialogue::probe() {
   Probe::Target target = Probe::target(listener->fd());
   target.path = worker_.ready.http;
   target.host = listener->has_ports() ? listener->address().text() : "localhost";
-  probe_.emplace(needs_.io, std::move(target), [this] { be_ready(); });
+  probe_.emplace(
+      needs_.io, std::move(target), [this] { be_ready(); },
+      [this](const std::string& why) {
+        happened(core::Awaited{"no client on " + worker_.ready.probe + " would be served: " + why});
+      });
 }
 
 void FdsDialogue::be_ready() { happened(core::SaidReady{}); }
@@ -135,9 +137,7 @@ void FdsDialogue::ask_to_leave(TimePoint deadline) {
   if (nobody_comes() && Clock::now() < deadline &&
       std::any_of(queues_.begin(), queues_.end(), waits)) {
     timer_.expires_after(kLook);
-    timer_.async_wait([this, deadline](boost::system::error_code error) {
-      if (!error) ask_to_leave(deadline);
-    });
+    timer_.async_wait(unless_gone([this, deadline] { ask_to_leave(deadline); }));
     return;
   }
   queues_.clear();

@@ -101,19 +101,44 @@ Result<Generations::Index> Generations::open(const config::Listen& listen, const
 
 Result<Generations::Index> Generations::add_wanted(Generation generation,
                                                    const config::Listen& listen) {
+  // The others are for app.conf: a worker must not be in the way of the next reload.
+  constexpr std::size_t kMostWanted = 16;
   std::vector<Index>& wanted = known_.at(generation).wanted;
   for (const Index index : indices()) {
-    if (!open_[index]->wanted || open_[index]->listen.name != listen.name) continue;
-    if (std::count(wanted.begin(), wanted.end(), index) == 0) wanted.push_back(index);
+    const Open& open = *open_[index];
+    if (!open.wanted || !open.listener.is_open() || open.listen != listen) continue;
+    const bool knows = std::count(wanted.begin(), wanted.end(), index) > 0;
+    if (!knows && wanted.size() >= kMostWanted) break;
+    if (!knows) wanted.push_back(index);
     return index;
   }
   const auto free = std::find(open_.begin(), open_.end(), nullptr);
-  if (free == open_.end()) return Error{std::make_error_code(std::errc::too_many_files_open), ""};
-  auto listener = open_listener(listen);
+  if (free == open_.end() || wanted.size() >= kMostWanted) {
+    return Error{std::make_error_code(std::errc::too_many_files_open), ""};
+  }
+  // One that an older generation has there, with other settings.
+  const auto same = at_its_place(listen);
+  auto listener = same ? share_listener(open_[*same]->listener, listen) : open_at_once(listen);
   if (!listener) return listener.error();
   *free = std::make_unique<Open>(Open{listen, std::move(*listener), true});
   wanted.push_back(static_cast<Index>(free - open_.begin()));
   return wanted.back();
+}
+
+std::optional<Generations::Index> Generations::at_its_place(const config::Listen& listen) const {
+  for (const Index index : indices()) {
+    const Open& open = *open_[index];
+    if (!open.listener.is_open()) continue;
+    const bool same = has_any_port(listen) ? open.wanted && open.listen.name == listen.name
+                                           : is_same_place(open.listen, listen);
+    if (same) return index;
+  }
+  return std::nullopt;
+}
+
+void Generations::unwant(Index index) {
+  for (auto& [generation, known] : known_) std::erase(known.wanted, index);
+  close(index);
 }
 
 /// One of `before` rather than one of an older generation, which may have been removed since and be
@@ -125,7 +150,10 @@ std::optional<Generations::Index> Generations::on_the_address_of(const config::L
   for (const Index index : indices()) all.push_back(index);
   const auto fits = [&](Index index) {
     const Open& open = *open_[index];
-    if (!open.listener.is_open() || !same_address(open.listen, listen)) return false;
+    if (!open.listener.is_open()) return false;
+    const bool there =
+        open.wanted ? is_same_place(open.listen, listen) : same_address(open.listen, listen);
+    if (!there) return false;
     if (!has_any_port(listen) || open.listen.name == listen.name) return true;
     // Port 0 is another port for each that asks for it. One that has a new name keeps its own.
     const auto& names = next.settings.listen;
@@ -152,14 +180,21 @@ void Generations::restore(Generation generation) {
 
 std::vector<Generations::Index> Generations::removed(Generation before, Generation after) const {
   std::vector<Index> removed;
-  for (const Index index : listeners(before)) {
-    const auto& kept = listeners(after);
+  const auto kept = all_of(after);
+  for (const Index index : all_of(before)) {
     const bool there = std::any_of(kept.begin(), kept.end(), [&](Index other) {
       return open_[index]->listener.text() == open_[other]->listener.text();
     });
     if (!there) removed.push_back(index);
   }
   return removed;
+}
+
+std::vector<Generations::Index> Generations::all_of(Generation generation) const {
+  const Known& known = known_.at(generation);
+  std::vector<Index> all = known.listeners;
+  all.insert(all.end(), known.wanted.begin(), known.wanted.end());
+  return all;
 }
 
 std::vector<Generations::Index> Generations::forget(Generation generation) {

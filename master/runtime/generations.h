@@ -50,12 +50,14 @@ class Generations {
   /// Opens what a worker of the generation wants beside its settings, or finds it among what others
   /// wanted. It is there for as long as somebody of a generation that wanted it is alive.
   [[nodiscard]] Result<Index> add_wanted(Generation generation, const config::Listen& listen);
+  /// It could not be served: closes it, and nobody has wanted it.
+  void unwant(Index index);
   /// By its settings, or since one of its workers wanted it.
   [[nodiscard]] bool has(Generation generation, Index index) const;
   /// What the first worker of a listener has to say to all of them.
   [[nodiscard]] std::string& first_words(Index index) { return open_[index]->first_words; }
 
-  /// Those of `before` whose address `after` has no more.
+  /// Those of `before` whose address `after` has no more, or its workers have not wanted so far.
   [[nodiscard]] std::vector<Index> removed(Generation before, Generation after) const;
   /// Another generation has shared its sockets with other options, and it is not to be.
   void restore(Generation generation);
@@ -81,6 +83,8 @@ class Generations {
   [[nodiscard]] std::optional<Index> on_the_address_of(const config::Listen& listen,
                                                        const Known& next, Generation before) const;
   [[nodiscard]] bool used(Index index) const;
+  [[nodiscard]] std::vector<Index> all_of(Generation generation) const;
+  [[nodiscard]] std::optional<Index> at_its_place(const config::Listen& listen) const;
 
   std::map<Generation, Known> known_;
   os::PassedSockets passed_;

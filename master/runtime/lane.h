@@ -47,6 +47,9 @@ class Lane {
   [[nodiscard]] virtual bool revoke(core::OfferLedger& ledger, TimePoint now,
                                     std::deque<Accepted>& back) = 0;
 
+  /// Of which listeners those are that revoke() would give back: a bit each.
+  [[nodiscard]] virtual std::uint64_t revocable() const = 0;
+
   /// After a revoke: the worker has thrown its copies away, so it may be offered again.
   virtual void reopen(const core::OfferLedger& ledger) = 0;
 

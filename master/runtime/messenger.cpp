@@ -16,6 +16,11 @@ void Messenger::join(ChildId child, std::shared_ptr<Channel> channel, std::int64
   member.dialect = dialect;
 }
 
+void Messenger::takes_descriptors(ChildId child, Taker taker) {
+  const auto found = members_.find(child);
+  if (found != members_.end()) found->second.taker = std::move(taker);
+}
+
 void Messenger::set_ready(ChildId child, bool ready) {
   router_.set_ready(child, ready);
   const auto found = members_.find(child);
@@ -46,6 +51,13 @@ void Messenger::route(ChildId sender, const Envelope& envelope, std::string_view
     if (!fit || !to.channel->post(message)) ++missed;
   }
   if (missed > 0) could_not_queue(sender, envelope.action, missed);
+}
+
+bool Messenger::pass(ChildId sender, const Envelope& envelope, std::string line, UniqueFd fd) {
+  const auto receivers = router_.receivers(sender, envelope.to);
+  if (!members_.contains(sender) || receivers.size() != 1) return false;
+  const Taker& taker = members_.at(receivers.front()).taker;
+  return taker && taker(std::move(line), std::move(fd));
 }
 
 void Messenger::cluster_is_ready() {

@@ -2,10 +2,12 @@
 
 #include "common/envelope.h"
 #include "common/ids.h"
+#include "common/unique_fd.h"
 #include "master/core/message_router.h"
 #include "master/runtime/channel.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -25,11 +27,17 @@ class Messenger {
   };
   void join(ChildId child, std::shared_ptr<Channel> channel, std::int64_t pid,
             std::optional<SlotId> slot, Dialect dialect = Dialect::native);
+  /// It can be given messages with a descriptor, in lines of its own; false if one was not queued.
+  using Taker = std::function<bool(std::string line, UniqueFd fd)>;
+  void takes_descriptors(ChildId child, Taker taker);
   void set_ready(ChildId child, bool ready);
   void leave(ChildId child);
 
   /// `line` is the envelope as it came, and goes out as it came.
   void route(ChildId sender, const Envelope& envelope, std::string_view line);
+  /// One with a descriptor, which can be one process's only. False if nobody got it: there was
+  /// nobody, more than one, or one that can not be given any.
+  [[nodiscard]] bool pass(ChildId sender, const Envelope& envelope, std::string line, UniqueFd fd);
   /// Tells everybody, and later all that become ready, once each.
   void cluster_is_ready();
   /// All that waited for `child` was sent.
@@ -44,6 +52,7 @@ class Messenger {
   };
   struct Member {
     std::shared_ptr<Channel> channel;
+    Taker taker;  ///< may be empty
     std::int64_t pid = 0;
     Dialect dialect = Dialect::native;
     bool speaks_egg = false;

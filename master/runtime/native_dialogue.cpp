@@ -8,12 +8,22 @@
 #include "master/runtime/messenger.h"
 #include "master/runtime/offer_lane.h"
 
+#include <algorithm>
 #include <chrono>
 #include <fcntl.h>
 #include <optional>
 #include <utility>
 
 namespace clusterd::runtime {
+namespace {
+
+/// The library says hello when its program begins. Who says nothing for so long is built without.
+constexpr Duration kHelloSoon = std::chrono::seconds(5);
+constexpr const char* kNoLibrary =
+    "is it built with the worker library? One that is not is run with protocol = \"listen-fds\", "
+    "\"none\" or \"node\"";
+
+}  // namespace
 
 NativeDialogue::NativeDialogue(const DialogueNeeds& needs, DialoguePartner partner)
     : needs_(needs),
@@ -22,7 +32,17 @@ NativeDialogue::NativeDialogue(const DialogueNeeds& needs, DialoguePartner partn
                              {.line = [this](std::string_view line) { on_line(line); },
                               .ended = [this] { needs_.channel_ended(partner_.id); },
                               .broken = [this](std::string how) { broke(std::move(how)); },
-                              .all_sent = [this] { needs_.messenger.all_sent(partner_.id); }})) {}
+                              .all_sent = [this] { needs_.messenger.all_sent(partner_.id); }})),
+      hello_timer_(needs.io) {}
+
+void NativeDialogue::start() {
+  if (partner_.id.role == Role::agent) return;
+  hello_timer_.expires_after(std::min(kHelloSoon, settings().worker.ready_timeout / 2));
+  hello_timer_.async_wait(unless_gone([this] {
+    log::warn(to_string(partner_.id) + " has said no hello: " + kNoLibrary);
+    happened(core::Awaited{kNoLibrary});
+  }));
+}
 
 void NativeDialogue::left_rotation() {
   // A worker hears it on its lane.
@@ -52,6 +72,7 @@ void NativeDialogue::on_message(const protocol::Hello& hello) {
   }
   if (!said_hello_) {
     said_hello_ = true;
+    hello_timer_.cancel();
     counts_turns_ = hello.heartbeat;
     partner_.process.has_started();
     const config::Worker& worker = settings().worker;

@@ -5,6 +5,8 @@
 #include "master/runtime/channel.h"
 #include "master/runtime/dialogue.h"
 
+#include <boost/asio/steady_timer.hpp>
+
 #include <memory>
 #include <string_view>
 
@@ -17,6 +19,7 @@ class NativeDialogue final : public Dialogue {
   NativeDialogue(const DialogueNeeds& needs, DialoguePartner partner);
   ~NativeDialogue() override { channel_->close(); }
 
+  void start() override;
   void left_rotation() override;
   void process_ended() override;
   [[nodiscard]] bool counts_turns() const override { return counts_turns_; }
@@ -43,6 +46,7 @@ class NativeDialogue final : public Dialogue {
   const DialogueNeeds& needs_;
   DialoguePartner partner_;
   std::shared_ptr<Channel> channel_;
+  boost::asio::steady_timer hello_timer_;
   bool said_hello_ = false;
   bool counts_turns_ = false;
 };

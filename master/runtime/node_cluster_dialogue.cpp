@@ -22,6 +22,9 @@ std::optional<node::SocketName> name_of(const os::Listener& listener) {
                           listener.address().port()};
 }
 
+/// Of what one worker has to say to the others about a listener.
+constexpr std::size_t kMostData = 4096;
+
 int errno_of(const Error& error) {
   const std::error_code& code = error.code;
   const bool is_errno =
@@ -31,23 +34,59 @@ int errno_of(const Error& error) {
 
 }  // namespace
 
+std::string NodeClusterDialogue::unasked() const {
+  return "it has not asked for an address to listen on (one that needs none, or opens its own, is "
+         "run with ready = \"message\" and says process.send(\"ready\"))";
+}
+
+/// It is free to listen on what it likes; but who wrote the [[listen]] meant it.
+void NodeClusterDialogue::on_ready() {
+  for (const core::ListenerIndex index : needs().generations.listeners(partner().generation)) {
+    if (!servers_.has(index)) needs().node_listeners.unserved(partner().generation, index);
+  }
+}
+
 void NodeClusterDialogue::on_query(const node::QueryServer& query) {
   if (!is_online()) return broke("it spoke before it said that it is online");
   if (link().leaves()) return;  // it does not wait for an answer any more
+  if (query.data.size() > kMostData) {
+    return refuse(query, {std::make_error_code(std::errc::invalid_argument), "listen"});
+  }
   const auto index = open(query.at);
   if (!index) return refuse(query, index.error());
   node::Reply reply;
   reply.ack = query.seq;
   reply.key = core::NodeServers::key_of(*index);
-  std::string& data = needs().generations.first_words(*index);
-  if (data.empty()) data = query.data;
-  reply.data = data;
+  reply.data = first_words(*index, query.data);
   answer(*index, std::move(reply));
   needs().dispatcher.serve(partner().id, *index);
 }
 
+/// What the first worker that has something to say here says (a TLS server its keys) is told to
+/// all, unless it dies before it was any good.
+std::string NodeClusterDialogue::first_words(core::ListenerIndex index, const std::string& data) {
+  std::string& words = needs().generations.first_words(index);
+  if (words.empty() && data != "null") {
+    words = data;
+    spoke_first_.push_back(index);
+  }
+  return words.empty() ? data : words;
+}
+
+void NodeClusterDialogue::process_ended() {
+  for (const core::ListenerIndex index : spoke_first_) {
+    if (!is_ready() && needs().generations.listener(index) != nullptr) {
+      needs().generations.first_words(index).clear();
+    }
+  }
+  NodeDialogue::process_ended();
+}
+
 Result<core::ListenerIndex> NodeClusterDialogue::open(const node::Endpoint& at) {
   auto index = needs().node_listeners.find(partner().generation, at);
+  if (index && !needs().generations.listener(*index)->is_open()) {
+    return Error{std::make_error_code(std::errc::operation_canceled), "listen"};  // a stop
+  }
   if (index && !servers_.open(*index)) {
     return Error{std::make_error_code(std::errc::address_in_use), "listen"};
   }
@@ -61,8 +100,10 @@ void NodeClusterDialogue::refuse(const node::QueryServer& query, const Error& er
   reply.seq = link().next_seq();
   reply.error = errno_of(error);
   reply.data = query.data;  // a TLS server looks at it even so
-  log::warn(to_string(partner().id) + " cannot listen on " + escaped(query.at.text()) + ": " +
-            std::system_category().message(reply.error));
+  const std::string what = " cannot listen on " + escaped(query.at.text()) + ": " +
+                           std::system_category().message(reply.error);
+  log::warn(to_string(partner().id) + what);
+  happened(core::Awaited{"it" + what});
   link().say(encode(reply));
 }
 
@@ -93,6 +134,7 @@ void NodeClusterDialogue::on_close(const node::Close& close) {
   if (!index) return;
   servers_.close(*index);
   needs().dispatcher.serve_no_more(partner().id, *index);
+  if (servers_.ready()) became_ready(false);  // it was the only one that did not listen yet
 }
 
 void NodeClusterDialogue::on_leaving(const node::ExitedAfterDisconnect& message) {

@@ -1,6 +1,8 @@
 #include "master/runtime/node_dialogue.h"
 
+#include "common/envelope.h"
 #include "common/escaped.h"
+#include "common/json.h"
 #include "common/log.h"
 #include "common/protocol.h"
 #include "master/runtime/dispatcher.h"
@@ -10,6 +12,7 @@
 #include <algorithm>
 #include <chrono>
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <utility>
 
 namespace clusterd::runtime {
@@ -20,7 +23,15 @@ namespace {
 constexpr std::uint32_t kWindow = 2;
 /// Node says that it is there before it runs the program. Who says nothing for so long is no Node,
 /// or has no program.
-constexpr auto kOnlineSoon = std::chrono::seconds(5);
+constexpr Duration kOnlineSoon = std::chrono::seconds(5);
+constexpr const char* kNoNode =
+    "this protocol is for a program that is run as `node FILE`, without npm and without -e";
+
+bool is_v6(int fd) {
+  int domain = 0;
+  socklen_t size = sizeof domain;
+  return ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_INET6;
+}
 
 }  // namespace
 
@@ -37,16 +48,17 @@ NodeDialogue::NodeDialogue(const DialogueNeeds& needs, DialoguePartner partner,
       lane_to_be_(
           std::make_unique<NodeLane>(link_, style, std::min(kWindow, needs.dispatcher.window()))),
       lane_(lane_to_be_.get()),
-      online_timer_(needs.io) {}
+      online_timer_(needs.io) {
+  channel_->keep_descriptor();
+}
 
 void NodeDialogue::start() {
-  online_timer_.expires_after(kOnlineSoon);
-  online_timer_.async_wait([this](boost::system::error_code error) {
-    if (error) return;
-    log::warn(to_string(partner_.id) +
-              " has not said that it is online: this protocol is for a program that is run as "
-              "`node FILE`, without npm and without -e");
-  });
+  const Duration timeout = needs_.settings_of(partner_.id).worker.ready_timeout;
+  online_timer_.expires_after(std::min(kOnlineSoon, timeout / 2));
+  online_timer_.async_wait(unless_gone([this] {
+    log::warn(to_string(partner_.id) + " has not said that it is online: " + kNoNode);
+    happened(core::Awaited{kNoNode});
+  }));
 }
 
 void NodeDialogue::process_ended() {
@@ -76,14 +88,20 @@ void NodeDialogue::came_online() {
   auto joined = needs_.dispatcher.join(partner_.id, partner_.slot, std::move(lane_to_be_));
   if (!joined) return broke(joined.error().message());
   happened(core::SaidHello{});
+  const auto when = needs_.settings_of(partner_.id).worker.ready.when;
+  const bool by_message = when == config::Ready::When::message;
+  happened(core::Awaited{by_message ? "its program has not said \"ready\"" : unasked()});
 }
 
 void NodeDialogue::share(core::ListenerIndex index, std::string line) {
   UniqueFd copy(::fcntl(needs_.generations.listener(index)->fd(), F_DUPFD_CLOEXEC, 0));
   // Not the worker's fault; but without the socket it cannot serve, and a new one may.
   if (!copy) return broke(errno_error("copy its listener").message());
-  link_->hand_over(std::move(line), std::move(copy),
-                   [this] { broke("it has no room for the socket of its listener"); });
+  set_nonblocking(copy.get());  // another worker may have taken that off
+  if (!link_->hand_over(std::move(line), std::move(copy),
+                        [this] { broke("it has no room for the socket of its listener"); })) {
+    broke("it does not take the sockets that it asks for");
+  }
 }
 
 void NodeDialogue::on(const node::Answer& answer) {
@@ -115,14 +133,28 @@ void NodeDialogue::on(const node::HandleNack&) {
   go_on();
 }
 
-/// The descriptor is closed by the kernel: the channel does not ask for any.
 void NodeDialogue::on(const node::Handle& handle) {
   link_->say(node::handle_ack());
+  if (pass_on(handle, channel_->take_descriptor())) return;
   say_once(told_of_handle_, " sent a " + escaped(handle.type) +
                                 " with a message: nobody is there for it, and it is closed");
 }
 
+/// To the one program that it is for, if that is of Node too.
+bool NodeDialogue::pass_on(const node::Handle& handle, UniqueFd fd) {
+  if (!fd || !is_of_type(handle.type, fd.get()) || node::is_internal(handle.msg)) return false;
+  const auto json = check_json(handle.msg);
+  const auto envelope = json ? open_envelope(*json) : std::nullopt;
+  if (!envelope) return false;
+  join_messages();
+  const bool datagrams = handle.type == "dgram.Socket";
+  std::string line = datagrams ? node::with_datagrams(handle.msg, is_v6(fd.get()))
+                               : node::with_handle(handle.type, handle.msg);
+  return needs_.messenger.pass(partner_.id, *envelope, std::move(line), std::move(fd));
+}
+
 void NodeDialogue::on(const node::User& user) {
+  on_alive();  // it runs, so it need not be asked
   join_messages();
   if (user.ready) became_ready(true);
 }
@@ -150,6 +182,9 @@ void NodeDialogue::join_messages() {
   if (!online_ || std::exchange(in_messages_, true)) return;
   needs_.messenger.join(partner_.id, channel_, partner_.process.pid(), partner_.slot,
                         Messenger::Dialect::node);
+  needs_.messenger.takes_descriptors(partner_.id, [link = link_](std::string line, UniqueFd fd) {
+    return link->hand_over(std::move(line), std::move(fd));
+  });
 }
 
 void NodeDialogue::became_ready(bool said_so) {
@@ -158,6 +193,7 @@ void NodeDialogue::became_ready(bool said_so) {
   if (ready_ || !online_ || (by_message && !said_so)) return;
   ready_ = true;
   join_messages();
+  on_ready();
   happened(core::SaidReady{});
 }
 

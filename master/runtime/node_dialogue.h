@@ -34,6 +34,9 @@ class NodeDialogue : public Dialogue {
   virtual void on_close(const node::Close& /*close*/) {}
   virtual void on_leaving(const node::ExitedAfterDisconnect& /*message*/) {}
 
+  /// What it has to do to be ready.
+  [[nodiscard]] virtual std::string unasked() const = 0;
+  virtual void on_ready() {}
   /// It has answered a probe.
   virtual void on_alive() {}
   /// A descriptor that is no connection has arrived.
@@ -42,6 +45,7 @@ class NodeDialogue : public Dialogue {
   /// It runs: it can be sent connections when it is ready.
   void came_online();
   [[nodiscard]] bool is_online() const { return online_; }
+  [[nodiscard]] bool is_ready() const { return ready_; }
   /// What there is to wait for is there, or the program says so itself.
   void became_ready(bool said_so);
   /// Its own socket for the listener, by the line that is for it.
@@ -70,6 +74,7 @@ class NodeDialogue : public Dialogue {
   void on(const node::User& user);
   void on(const node::UserTooLarge&);
 
+  [[nodiscard]] bool pass_on(const node::Handle& handle, UniqueFd fd);
   void on_user_line(std::string_view line);
   void on_end();
   void go_on();

@@ -17,6 +17,9 @@ class NodeForkDialogue final : public NodeDialogue {
 
  private:
   void on_alive() override;
+  [[nodiscard]] std::string unasked() const override {
+    return "it has not taken what it is to listen on";
+  }
   void on_arrived() override;
   void send_listeners();
 

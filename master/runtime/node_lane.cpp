@@ -51,6 +51,8 @@ void NodeLane::took(std::size_t at) {
 
 void NodeLane::declined(std::size_t at) {
   declined_.push_back(std::move(offered_[at].connection));
+  // It had it, and could make it block: that would stand in the way of the next one's loop.
+  set_nonblocking(declined_.back().fd.get());
   remove(at);
 }
 
@@ -76,11 +78,18 @@ std::optional<std::uint32_t> NodeLane::collect(core::OfferLedger& ledger, TimePo
   const auto freed = ledger.claim(ledger.taken() + std::exchange(taken_, 0), now);
   if (declined_.empty()) return freed;
   ledger.decline(static_cast<std::uint32_t>(declined_.size()));
-  ledger.mark_full();  // it is not asked again at once
   // In their order, before whatever waits already: they have waited longest.
   std::move(declined_.rbegin(), declined_.rend(), std::front_inserter(back));
   declined_.clear();
   return freed;
+}
+
+std::uint64_t NodeLane::revocable() const {
+  std::uint64_t listeners = 0;
+  for (std::size_t at = sent_; at < offered_.size(); ++at) {
+    listeners |= std::uint64_t{1} << offered_[at].connection.offer.listener;
+  }
+  return listeners;
 }
 
 bool NodeLane::revoke(core::OfferLedger& ledger, TimePoint now, std::deque<Accepted>& back) {

@@ -18,10 +18,12 @@ void NodeLink::hang_up() {
   if (!std::exchange(hung_up_, true)) channel_->end();
 }
 
-void NodeLink::hand_over(std::string line, UniqueFd fd, std::function<void()> failed) {
-  assert(fit_for_node(fd.get()));
+bool NodeLink::hand_over(std::string line, UniqueFd fd, std::function<void()> failed) {
+  constexpr std::size_t kMostWaiting = 64;
+  if (waiting_.size() >= kMostWaiting || !fit_for_node(fd.get())) return false;
   waiting_.push_back({std::move(line), std::move(fd), std::move(failed)});
   go_on();
+  return true;
 }
 
 bool NodeLink::send_connection(std::string_view line, int fd) {
@@ -57,6 +59,24 @@ void NodeLink::go_on() {
   if_it_failed_ = std::move(next.failed);
   waiting_.pop_front();
 }
+
+bool is_of_type(std::string_view type, int fd) {
+  if (!fit_for_node(fd)) return false;
+  int listens = 0;
+  socklen_t size = sizeof listens;
+  if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0) return false;
+  if (type == "net.Server") return listens != 0;
+  int kind = 0;
+  size = sizeof kind;
+  if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &kind, &size) < 0) return false;
+  if (type == "dgram.Socket") return kind == SOCK_DGRAM;
+  sockaddr_storage peer{};
+  size = sizeof peer;
+  return type == "net.Socket" && kind == SOCK_STREAM && listens == 0 &&
+         ::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) == 0;
+}
+
+void set_nonblocking(int fd) { (void)::fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK); }
 
 bool fit_for_node(int fd) {
   int domain = 0;

@@ -32,8 +32,10 @@ class NodeLink {
   [[nodiscard]] bool hung_up() const { return hung_up_; }
   [[nodiscard]] bool leaves() const { return leaves_; }
 
-  /// Sends it when its turn comes. `failed` is called if it arrived without the descriptor.
-  void hand_over(std::string line, UniqueFd fd, std::function<void()> failed);
+  /// Sends it when its turn comes. `failed`, if any, is called if it arrived without the
+  /// descriptor. False if too many wait already, or nothing like it may go to a Node process.
+  [[nodiscard]] bool hand_over(std::string line, UniqueFd fd,
+                               std::function<void()> failed = nullptr);
 
   /// A connection may go, and nothing else has to go before it.
   [[nodiscard]] bool is_free() const { return gate_.is_free() && waiting_.empty(); }
@@ -70,6 +72,13 @@ class NodeLink {
   bool hung_up_ = false;
   std::int64_t seq_ = 0;
 };
+
+/// What a process gets with a message by that type (node::Handle) is what its Node makes of it.
+/// From another worker anything can come, and something else would end the program that gets it.
+[[nodiscard]] bool is_of_type(std::string_view type, int fd);
+
+/// Where a process that had the same open file may have made it block.
+void set_nonblocking(int fd);
 
 /// Nothing else may go to a Node process: anything but a stream socket that does not block, or a
 /// UDP socket, stalls its loop, jams its queue or ends it.

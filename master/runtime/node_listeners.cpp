@@ -145,6 +145,9 @@ std::optional<NodeListeners::Index> NodeListeners::configured(Generation generat
 
 Result<NodeListeners::Index> NodeListeners::open(Generation generation, const node::Endpoint& at) {
   const config::Settings& settings = generations_.settings(generation);
+  if (dispatcher_.is_stopping()) return refused(std::errc::operation_canceled);
+  if (at.index < 0 || at.index >= std::int64_t{core::kMaxListeners})
+    return refused(std::errc::invalid_argument);
   if (settings.user && needs_privilege(at)) {
     warn_of_privilege(at);
     return refused(std::errc::permission_denied);
@@ -166,12 +169,31 @@ Result<NodeListeners::Index> NodeListeners::open(Generation generation, const no
   }
   if (!index) return index;
   os::Listener& listener = *generations_.listener(*index);
-  if (listener.is_datagram() || dispatcher_.has_listener(*index)) return index;
+  if (listener.is_datagram()) return index;
+  if (dispatcher_.has_listener(*index)) {
+    dispatcher_.resume_listener(*index);  // a reload was to take it away, but it is wanted again
+    return index;
+  }
   log::info("serving " + listener.text() + ", which is in no [[listen]]: a worker asks for it");
   auto added = dispatcher_.add_listener(*index, listener, generations_.listen(*index).policy,
                                         generations_.listen(*index).queue_timeout);
-  if (!added) return added.error();
+  if (!added) {
+    dispatcher_.remove_listener(*index);
+    generations_.unwant(*index);
+    return added.error();
+  }
   return index;
+}
+
+void NodeListeners::unserved(Generation generation, Index index) {
+  if (std::exchange(told_of_, generation) != generation) told_ = 0;
+  const std::uint64_t bit = std::uint64_t{1} << index;
+  if ((told_ & bit) != 0) return;
+  told_ |= bit;
+  const config::Listen& listen = generations_.listen(index);
+  log::warn("nobody serves listener " + escaped(listen.name) + " (" +
+            generations_.listener(index)->text() +
+            ") so far: workers are ready, and have not called listen() with that address");
 }
 
 bool NodeListeners::needs_privilege(const node::Endpoint& at) const {
@@ -180,7 +202,8 @@ bool NodeListeners::needs_privilege(const node::Endpoint& at) const {
 }
 
 void NodeListeners::warn_of_privilege(const node::Endpoint& at) {
-  if (std::exchange(warned_, true)) return;
+  constexpr std::size_t kMostTold = 16;
+  if (told_privileged_.size() >= kMostTold || !told_privileged_.insert(at.text()).second) return;
   log::warn("a worker asks for " + escaped(at.text()) +
             ", which its user may not open: give it a [[listen]] with address = \"" +
             (at.address.empty() ? "0.0.0.0:" + std::to_string(at.port) : escaped(at.text())) +

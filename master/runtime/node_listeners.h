@@ -4,7 +4,9 @@
 #include "master/core/balancer.h"
 #include "master/runtime/generations.h"
 
+#include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace clusterd::runtime {
@@ -24,6 +26,8 @@ class NodeListeners {
 
   /// The error has the errno that the worker is to be told.
   [[nodiscard]] Result<Index> find(Generation generation, const node::Endpoint& at);
+  /// A worker is ready that has not asked for this one of app.conf: says so, once.
+  void unserved(Generation generation, Index index);
 
  private:
   [[nodiscard]] std::optional<Index> configured(Generation generation, const node::Endpoint& at,
@@ -35,7 +39,9 @@ class NodeListeners {
   Generations& generations_;
   Dispatcher& dispatcher_;
   unsigned first_unprivileged_port_;
-  bool warned_ = false;
+  std::set<std::string> told_privileged_;
+  Generation told_of_{};
+  std::uint64_t told_ = 0;  ///< a bit for each listener of that generation
 };
 
 }  // namespace clusterd::runtime

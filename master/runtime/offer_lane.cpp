@@ -107,6 +107,12 @@ std::optional<std::uint32_t> OfferLane::collect(core::OfferLedger& ledger, TimeP
 
 void OfferLane::close_copies(std::uint32_t count) { copies_.erase_begin(count); }
 
+std::uint64_t OfferLane::revocable() const {
+  std::uint64_t listeners = 0;
+  for (const Accepted& copy : copies_) listeners |= std::uint64_t{1} << copy.offer.listener;
+  return listeners;
+}
+
 bool OfferLane::revoke(core::OfferLedger& ledger, TimePoint now, std::deque<Accepted>& back) {
   std::uint64_t word = page_->window.load();
   Window window;

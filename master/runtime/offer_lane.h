@@ -38,6 +38,7 @@ class OfferLane final : public Lane {
                                                      std::deque<Accepted>& back) override;
   [[nodiscard]] bool revoke(core::OfferLedger& ledger, TimePoint now,
                             std::deque<Accepted>& back) override;
+  [[nodiscard]] std::uint64_t revocable() const override;
   void reopen(const core::OfferLedger& ledger) override;
   void end() override;
 

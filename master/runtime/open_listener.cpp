@@ -89,11 +89,34 @@ Result<os::Listener> open_listener(const config::Listen& listen, const os::Passe
   return as_wanted(os::Listener::open(*spec), listen);
 }
 
+Result<os::Listener> open_at_once(const config::Listen& listen) {
+  if (listen.kind != config::Listen::Kind::unix_socket || listen.path.starts_with('@')) {
+    return open_listener(listen);
+  }
+  auto spec = spec_of(listen);
+  if (!spec) return spec.error();
+  spec->at_path.patience = os::UnixListenerSpec::Patience::none;
+  return as_wanted(os::Listener::open(*spec), listen);
+}
+
 bool same_address(const config::Listen& a, const config::Listen& b) {
   if (a.kind != b.kind) return false;
   if (a.kind == config::Listen::Kind::unix_socket) return a.path == b.path;
   if (a.kind == config::Listen::Kind::passed) return a.path == b.path;
   return a.address.text() == b.address.text() && a.v6only == b.v6only;
+}
+
+bool is_same_place(const config::Listen& a, const config::Listen& b) {
+  using Kind = config::Listen::Kind;
+  if (same_address(a, b)) return true;
+  const bool ip = a.kind == b.kind && (a.kind == Kind::tcp || a.kind == Kind::udp);
+  const auto is_any = [](const config::Listen& one) {
+    const std::string text = one.address.text();
+    return text.starts_with("0.0.0.0:") || text.starts_with("[::]:");
+  };
+  if (!ip || !is_any(a) || !is_any(b) || a.address.port() != b.address.port()) return false;
+  if (a.address.is_v6() == b.address.is_v6()) return true;
+  return !(a.address.is_v6() ? a : b).v6only;
 }
 
 bool has_any_port(const config::Listen& listen) {

@@ -1,5 +1,6 @@
 #include "master/runtime/plan_of.h"
 
+#include <algorithm>
 #include <unistd.h>
 
 namespace clusterd::runtime {
@@ -8,14 +9,26 @@ namespace {
 constexpr core::ChildTimeouts kAgent{std::chrono::seconds(10), std::chrono::seconds(2),
                                      std::chrono::seconds(2), false};
 
+/// Its workers accept for themselves, and nobody sees when they begin.
+bool serves_at_once(const config::Settings& settings) {
+  using config::Protocol;
+  const config::Worker& worker = settings.worker;
+  if (worker.protocol == Protocol::listen_fds) return true;
+  if (worker.protocol != Protocol::node && worker.protocol != Protocol::node_fork) return false;
+  return worker.policy == config::Policy::accept_race ||
+         std::any_of(settings.listen.begin(), settings.listen.end(), [](const auto& listen) {
+           return listen.policy == config::Policy::accept_race ||
+                  listen.kind == config::Listen::Kind::udp;
+         });
+}
+
 }  // namespace
 
 core::Plan plan_of(const config::Settings& settings) {
   core::Plan plan;
   plan.workers = settings.workers;
   plan.worker = {settings.worker.ready_timeout, settings.worker.drain_timeout,
-                 settings.worker.kill_timeout,
-                 settings.worker.protocol == config::Protocol::listen_fds};
+                 settings.worker.kill_timeout, serves_at_once(settings)};
   plan.agent = kAgent;
   plan.backoff_first = settings.restart.backoff_first;
   plan.backoff_max = settings.restart.backoff_max;

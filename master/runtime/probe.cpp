@@ -57,9 +57,10 @@ Probe::Target Probe::target(int listener) {
 /// Its handlers keep it alive, and do nothing once it is closed.
 class Probe::Attempts : public std::enable_shared_from_this<Attempts> {
  public:
-  Attempts(boost::asio::io_context& io, Target target, std::function<void()> passed)
+  Attempts(boost::asio::io_context& io, Target target, std::function<void()> passed, Failed failed)
       : target_(std::move(target)),
         passed_(std::move(passed)),
+        failed_(std::move(failed)),
         socket_(io),
         timer_(io),
         deadline_(io) {
@@ -83,7 +84,9 @@ class Probe::Attempts : public std::enable_shared_from_this<Attempts> {
     socket_.close(ignored);
     deadline_.cancel();
   }
-  void again();
+  void again(const std::string& why);
+  [[nodiscard]] std::string too_late() const;
+  [[nodiscard]] std::string answered(int status) const;
   void pass();
   void connected();
   void look_at_queue();
@@ -94,13 +97,15 @@ class Probe::Attempts : public std::enable_shared_from_this<Attempts> {
   auto then(Next next) {
     return [self = shared_from_this(), attempt = attempt_, next](Error error, auto...) {
       if (self->closed_ || attempt != self->attempt_) return;
-      if (error) return self->again();
+      if (error) return self->again(error.message());
       next(*self);
     };
   }
 
   Target target_;
   std::function<void()> passed_;
+  Failed failed_;
+  std::string last_failure_;
   boost::asio::generic::stream_protocol::socket socket_;
   boost::asio::steady_timer timer_;
   boost::asio::steady_timer deadline_;
@@ -114,12 +119,17 @@ class Probe::Attempts : public std::enable_shared_from_this<Attempts> {
 void Probe::Attempts::begin() {
   answer_.clear();
   deadline_.expires_after(kPatience);
-  deadline_.async_wait(then([](Attempts& self) { self.again(); }));
+  deadline_.async_wait(then([](Attempts& self) { self.again(self.too_late()); }));
   socket_.async_connect(target_.at, then([](Attempts& self) { self.connected(); }));
 }
 
-void Probe::Attempts::again() {
+std::string Probe::Attempts::too_late() const {
+  return request_.empty() ? "nobody accepted it" : "GET " + target_.path + " was not answered";
+}
+
+void Probe::Attempts::again(const std::string& why) {
   end_attempt();
+  if (std::exchange(last_failure_, why) != why) failed_(why);
   timer_.expires_after(kPause);
   timer_.async_wait(then([](Attempts& self) { self.begin(); }));
 }
@@ -154,12 +164,21 @@ void Probe::Attempts::read_on() {
         if (!whole && !error && self->answer_.size() < kLongestStatusLine) return self->read_on();
         const int status = whole ? http_status(self->answer_) : 0;
         if (status >= 200 && status < 400) return self->pass();
-        self->again();
+        self->again(self->answered(status));
       });
 }
 
-Probe::Probe(boost::asio::io_context& io, Target target, std::function<void()> passed)
-    : attempts_(std::make_shared<Attempts>(io, std::move(target), std::move(passed))) {
+std::string Probe::Attempts::answered(int status) const {
+  const std::string request = "GET " + target_.path + " was answered with ";
+  if (answer_.empty()) return request + "nothing";
+  if (status == 0) return request + "what is no HTTP";
+  return request + std::to_string(status) + ", and not with 200 to 399";
+}
+
+Probe::Probe(boost::asio::io_context& io, Target target, std::function<void()> passed,
+             Failed failed)
+    : attempts_(
+          std::make_shared<Attempts>(io, std::move(target), std::move(passed), std::move(failed))) {
   attempts_->begin();
 }
 

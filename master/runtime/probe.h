@@ -25,8 +25,10 @@ class Probe {
   /// if it has none.
   [[nodiscard]] static Target target(int listener);
 
-  /// `passed` is called once, unless it goes before.
-  Probe(boost::asio::io_context& io, Target target, std::function<void()> passed);
+  /// `passed` is called once, unless it goes before; until then `failed` with why an attempt was in
+  /// vain, when that is not the same as before.
+  using Failed = std::function<void(const std::string& why)>;
+  Probe(boost::asio::io_context& io, Target target, std::function<void()> passed, Failed failed);
   ~Probe();
   Probe(const Probe&) = delete;
   Probe& operator=(const Probe&) = delete;

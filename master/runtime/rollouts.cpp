@@ -205,7 +205,10 @@ void Rollouts::ended(const core::RolloutEnded& ended) {
     in_force_ = over.generation;
     file_workers_ = over.file_workers;
     needs_.in_force(needs_.generations.settings(in_force_));
-    for (const core::ListenerIndex index : over.suspended) needs_.dispatcher.close_listener(index);
+    for (const core::ListenerIndex index : over.suspended) {
+      // One that a worker wanted again since is served, and goes on.
+      if (needs_.dispatcher.is_suspended(index)) needs_.dispatcher.close_listener(index);
+    }
     const auto workers = needs_.cluster.slots().size();
     to_all(over.replies,
            done(name_of(over.generation) + " is in place: " + std::to_string(workers) +

@@ -98,6 +98,30 @@ TEST_CASE("a Node worker that is asked to leave finishes its requests") {
   }
 }
 
+TEST_CASE("a Node worker has drain_timeout for its requests, and not kill_timeout") {
+  for (const NodeSetting& setting : node_settings()) {
+    CAPTURE(setting.text());
+    NodeApp app(setting, {.app = "routes.js",
+                          .worker_keys = std::string(kPatient) + "kill_timeout = \"200ms\"\n"});
+    if (!app.by_clusterd()) continue;
+    for (const std::string order : {"&first&disconnect", ""}) {
+      CAPTURE(order);
+      Client slow(app.port());
+      slow.ask(true, "/1?slow=1500" + order);
+      for (int i = 0; i < 2; ++i) CHECK(get(app.port()).ok());  // so the first has arrived as well
+      if (order.empty()) {
+        CHECK(eventually([&] { return app.whole(2); }, 20s));
+        app.primary().signal(SIGTERM);
+      }
+      CHECK(slow.read_to_end(20s).ok());
+    }
+    CHECK(app.primary().wait(20s) == 0);
+    const std::string log = app.cluster().log();
+    CAPTURE(log);
+    CHECK(log.find(": sending ") == std::string::npos);
+  }
+}
+
 TEST_CASE("an idle connection does not hold up a Node worker that leaves") {
   for (const NodeSetting& setting : node_settings()) {
     if (setting.node.find("node18") != std::string::npos) continue;  // 5 s, its keepAliveTimeout
@@ -122,7 +146,7 @@ TEST_CASE("a Node worker that will not leave is ended when its time is over") {
     if (!app.by_clusterd()) continue;  // Node's own waits for ever
     CHECK(get(app.port(), 10s, "/1?interval").ok());
     CHECK(app.stop());
-    CHECK(app.cluster().log().find(": sending ") != std::string::npos);
+    CHECK(term_was_sent(app));  // Egg and others listen for it
     CHECK(app.pids().empty());
   }
 }

@@ -133,6 +133,45 @@ TEST_CASE("a connection that a Node worker gives away holds up neither it nor it
   }
 }
 
+TEST_CASE("what a Node worker sends with a message gets to the one that it is for") {
+  for (const NodeSetting& setting : node_settings()) {
+    CAPTURE(setting.text());
+    NodeApp app(setting, {.app = "handles.js"});
+    if (!app.by_clusterd()) continue;
+    const auto address = app.address();
+    const auto heard = [&](pid_t by, const std::string& kind, std::int64_t data) {
+      for (const auto& line : app.said("message", by)) {
+        if (line.at("kind").as_string() != kind) continue;
+        if (line.at("message").at("data") == data) return line;
+      }
+      return NodeApp::Line{};
+    };
+    // Who is asked may be the receiver itself.
+    for (const pid_t to : app.pids()) {
+      const std::string pid = std::to_string(to);
+      CHECK(read_from(address, "lend " + pid).starts_with(pid + " for "));
+      for (const auto& [word, kind] :
+           {std::pair{"lend-server ", "Server"}, std::pair{"lend-datagrams ", "Socket"}}) {
+        CAPTURE(word);
+        const std::int64_t port = std::stol(read_from(address, word + pid));
+        CHECK(eventually([&] { return !heard(to, kind, port).empty(); }, 20s));
+        CHECK(heard(to, kind, port).at("port") == port);
+      }
+      CHECK(read_from(address, "lend-lie " + pid) == "lied\n");
+      CHECK(read_from(address, "lend 1").empty());  // nobody
+    }
+    CHECK(eventually(
+        [&] {
+          return app.cluster().log().find("sent a net.Socket with a message: nobody is there") !=
+                 std::string::npos;
+        },
+        20s));
+    CHECK(app.said("exit").empty());
+    CHECK(app.pids().size() == 2);
+    CHECK(app.stop());
+  }
+}
+
 TEST_CASE("a plain child of Node's gets the server or its connections as messages") {
   if (under_other_primary()) return;
   for (const NodeSetting& setting : node_settings()) {

@@ -71,10 +71,13 @@ class Model {
     }
     for (const auto& [seat, member] : members_) {
       must(balancer_.at_limit(seat) == is_at_limit(seat), "at_limit() tells who has enough");
-      const auto others = seats_if([&, one = seat](Seat other) {
-        return other != one && has_room(other) && serves_all_of(other, one);
-      });
-      must(balancer_.anyone_but(seat) == !others.empty(), "anyone_but() tells who else could");
+      for (const auto& [listener, policy] : kListeners) {
+        const auto others = seats_if([&, one = seat, its = listener](Seat other) {
+          return other != one && can_take(other, its);
+        });
+        must(balancer_.anyone_but(seat, std::uint64_t{1} << listener) == !others.empty(),
+             "anyone_but() tells who else could");
+      }
     }
   }
 
@@ -115,11 +118,6 @@ class Model {
   [[nodiscard]] bool serves(Seat seat, ListenerIndex listener) const {
     const Member& member = members_.at(seat);
     return !member.retired && member.serves.count(listener) > 0;
-  }
-  [[nodiscard]] bool serves_all_of(Seat seat, Seat other) const {
-    const auto& all = members_.at(seat).serves;
-    const auto& wanted = members_.at(other).serves;
-    return std::includes(all.begin(), all.end(), wanted.begin(), wanted.end());
   }
   [[nodiscard]] bool can_take(Seat seat, ListenerIndex listener) const {
     return serves(seat, listener) && has_room(seat);

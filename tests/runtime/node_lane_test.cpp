@@ -192,7 +192,7 @@ TEST_CASE("the master's own descriptors go before connections") {
   UniqueFd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const ino_t its = identity(listener.get());
   bool failed = false;
-  bench.link->hand_over("listener\n", std::move(listener), [&] { failed = true; });
+  CHECK(bench.link->hand_over("listener\n", std::move(listener), [&] { failed = true; }));
   bench.expect(first, 0);
   bench.acknowledge();
   const auto heard = bench.hear();

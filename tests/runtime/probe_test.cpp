@@ -12,6 +12,7 @@
 #include <thread>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 namespace clusterd::runtime {
 namespace {
@@ -43,10 +44,13 @@ struct Probing {
     Probe::Target target = Probe::target(listener.fd());
     target.path = path;
     target.host = "shop";
-    probe.emplace(io, std::move(target), [this] {
-      passed = true;
-      io.stop();
-    });
+    probe.emplace(
+        io, std::move(target),
+        [this] {
+          passed = true;
+          io.stop();
+        },
+        [this](const std::string& why) { failures.push_back(why); });
   }
   bool within(std::chrono::milliseconds time) {
     io.restart();
@@ -56,6 +60,7 @@ struct Probing {
   boost::asio::io_context io{1};
   std::optional<Probe> probe;
   bool passed = false;
+  std::vector<std::string> failures;
 };
 
 }  // namespace
@@ -79,6 +84,9 @@ TEST_CASE("an HTTP probe asks until the answer is good") {
   });
   CHECK(probing.within(10s));
   server.join();
+  CHECK(probing.failures ==
+        std::vector<std::string>{"GET /healthz was answered with 503, and not with 200 to 399",
+                                 "GET /healthz was answered with what is no HTTP"});
   CHECK(asked ==
         "GET /healthz HTTP/1.1\r\nHost: shop\r\nUser-Agent: clusterd\r\nConnection: close\r\n\r\n");
 }

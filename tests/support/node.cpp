@@ -79,6 +79,12 @@ Address socket_address(const boost::json::value& address) {
   return stored(four, sizeof four);
 }
 
+/// Of addresses that the program opens, which a plain child does not.
+std::string policy_key(const NodeSetting& setting, const NodeOptions& options) {
+  const bool opens = options.worker_keys.find("node-fork") == std::string::npos;
+  return opens ? "policy = \"" + setting.policy + "\"\n" : "";
+}
+
 }  // namespace
 
 bool under_other_primary() { return std::getenv("CLUSTERD_TEST_NODE_PRIMARY") != nullptr; }
@@ -127,7 +133,7 @@ NodeApp::NodeApp(const NodeSetting& setting, const NodeOptions& options) {
         ClusterOptions{.workers = options.workers,
                        .policy = setting.policy,
                        .command = command,
-                       .worker_keys = "policy = \"" + setting.policy + "\"\n" + options.worker_keys,
+                       .worker_keys = policy_key(setting, options) + options.worker_keys,
                        .listen_keys = options.listen_keys,
                        .more = options.more,
                        .address = options.address});

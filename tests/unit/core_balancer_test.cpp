@@ -236,17 +236,34 @@ TEST_CASE("who was stalled or refused was absent, and is owed nothing") {
   CHECK(std::count(seats.begin(), seats.end(), b) == 2);
 }
 
-TEST_CASE("one worker's connections have another to go to only if that serves all its listeners") {
+TEST_CASE("one worker's connections have another to go to if that serves a listener of theirs") {
+  constexpr std::uint64_t kFirst = 1;
+  constexpr std::uint64_t kSecond = 2;
   Balancer balancer;
   const Seat a = join(balancer, 1, {0, 1});
-  CHECK_FALSE(balancer.anyone_but(a));
+  CHECK_FALSE(balancer.anyone_but(a, kFirst | kSecond));
   const Seat b = join(balancer, 1, {0});
-  CHECK_FALSE(balancer.anyone_but(a));
-  CHECK(balancer.anyone_but(b));
+  CHECK_FALSE(balancer.anyone_but(a, kSecond));
+  CHECK_FALSE(balancer.anyone_but(a, 0));
+  CHECK(balancer.anyone_but(a, kFirst | kSecond));
+  CHECK(balancer.anyone_but(b, kFirst));
   balancer.serve(b, 1);
-  CHECK(balancer.anyone_but(a));
+  CHECK(balancer.anyone_but(a, kSecond));
   balancer.ledger(b).offer(kNow);
-  CHECK_FALSE(balancer.anyone_but(a));
+  CHECK_FALSE(balancer.anyone_but(a, kSecond));
+}
+
+TEST_CASE("a sticky client whose worker declines it is another's until that is asked again") {
+  Balancer balancer;
+  const Seat a = join(balancer, 2, {0});
+  const Seat b = join(balancer, 2, {0});
+  const Arrival arrival{0, config::Policy::sticky, 7};
+  const auto its = balancer.next(arrival, kNow);
+  REQUIRE(its.has_value());
+  balancer.ledger(*its).decline(1);
+  CHECK(balancer.next(arrival, kNow) == (*its == a ? b : a));
+  balancer.ledger(*its).retry();
+  CHECK(balancer.next(arrival, kNow) == its);
 }
 
 namespace {

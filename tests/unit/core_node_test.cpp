@@ -86,6 +86,11 @@ TEST_CASE("what is declined is neither taken nor pending") {
   ledger.decline(2);
   CHECK(ledger.pending() == 1);
   CHECK(ledger.taken_in_all() == 1);
+  CHECK(ledger.declines());  // it is not asked again at once
+  CHECK(ledger.credit() == 0);
+  CHECK(ledger.claim(3, TimePoint{3s}) == 0U);
+  ledger.retry();
+  CHECK_FALSE(ledger.declines());
   CHECK(ledger.credit() == 3);
   CHECK(ledger.claim(4, TimePoint{3s}) == 1U);
   CHECK(ledger.taken_in_all() == 2);

@@ -94,6 +94,10 @@ TEST_CASE("a line is Node's own by its cmd, exactly as Node has it") {
 TEST_CASE("descriptors and sockets that were given away are heard of") {
   heard<HandleAck>(R"({"cmd":"NODE_HANDLE_ACK"})");
   heard<HandleNack>(R"({"cmd":"NODE_HANDLE_NACK"})");
+  // Too deep to look at; unanswered, its sender would say nothing more.
+  CHECK(heard<Handle>(R"({"cmd":"NODE_HANDLE","type":"net.Socket","msg":)" + std::string(70, '[') +
+                      std::string(70, ']') + "}")
+            .type == "descriptor");
   const auto handle = heard<Handle>(R"({"cmd":"NODE_HANDLE","type":"net.Socket","msg":[1]})");
   CHECK(handle.type == "net.Socket");
   CHECK(handle.msg == "[1]");

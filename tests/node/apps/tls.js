@@ -13,7 +13,7 @@ const server = tls.createServer(
   },
 );
 server.on('tlsClientError', (error) => say('tls error', { error: String(error) }));
-server.listen(0, '127.0.0.1', () => {
+server.listen(say.options.port || 0, '127.0.0.1', () => {
   say('listening', {
     address: server.address(),
     tickets: server.getTicketKeys().toString('hex'),
