@@ -198,3 +198,17 @@ TEST_CASE("the Python example binds for itself without clusterd") {
   CHECK(pid_in(get(port).body) == hello.pid());
   CHECK(get(port, 10s, "/tell").body.ends_with("greetings: 1\n"));
 }
+
+TEST_CASE("the Python library alone ends in order too when a handler raises") {
+  const TempDir dir;
+  const std::string path = dir.path("a.sock");
+  Program raises({"python3", "-B", node_app("raises.py"), example("python"), "unix:" + path},
+                 dir.path("out"), dir.path("err"));
+  REQUIRE(eventually([&] { return std::filesystem::exists(path); }, 10s));
+  const boost::json::value file = boost::json::string(path);
+  std::string answer;
+  CHECK(eventually([&] { return !(answer = read_from(file, "GET /raise")).empty(); }, 10s));
+  CHECK(pid_in(answer) == raises.pid());
+  CHECK(raises.wait(20s) == 1);
+  CHECK_FALSE(std::filesystem::exists(path));
+}
