@@ -127,13 +127,13 @@ TEST_CASE("a Node worker hears why it cannot listen, and lives") {
                                 std::to_string(taken.port) + R"(, "host": "127.0.0.1"}])";
     NodeApp app(setting, {.app = "listens.js", .options = servers});
     for (const auto& line : app.await("error", 8)) {
-      static const std::map<std::int64_t, std::set<std::string>> kCodes = {
+      static const std::map<std::int64_t, std::set<std::string>> codes = {
           {1, {"EADDRINUSE"}},
           {2, {"EADDRNOTAVAIL"}},
           {3, {"ENOENT", "EACCES"}},  // Node's own primary says EACCES for what libuv finds
           {4, {"EADDRINUSE"}}};
       CAPTURE(boost::json::serialize(line));
-      CHECK(kCodes.at(line.at("server").as_int64()).contains(line.at("code").as_string().c_str()));
+      CHECK(codes.at(line.at("server").as_int64()).contains(line.at("code").as_string().c_str()));
     }
     check_served(app, setting, 0);
   }
