@@ -19,15 +19,38 @@ import json
 import os
 import select
 import socket
+import sys
 import threading
+import time
+import traceback
 
 BACKLOG = 511
+
+
+def _resolve(address):
+    """Family, what the socket module binds, and address, port and type as Node would ask."""
+    if address.startswith("unix:"):
+        path = address[len("unix:") :]
+        if path.startswith("@"):  # a name without a file
+            name = "\0" + path[1:]
+            return socket.AF_UNIX, name, (os.getcwd() + "/" + name, -1, -1)
+        path = os.path.abspath(path)
+        return socket.AF_UNIX, path, (path, -1, -1)
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    if not host:
+        return socket.AF_INET, ("", int(port)), (None, int(port), 4)
+    found = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)
+    # IPv4 where there is both: what app.conf has beside "localhost" is mostly 127.0.0.1.
+    family, _, _, _, name = min(found, key=lambda one: one[0] != socket.AF_INET)
+    return family, name, (name[0], int(port), 6 if family == socket.AF_INET6 else 4)
 
 
 class Worker:
     def __init__(self):
         number = os.environ.pop("NODE_CHANNEL_FD", None)
-        os.environ.pop("NODE_UNIQUE_ID", None)  # a child of ours is no worker
+        for name in ("NODE_UNIQUE_ID", "NODE_CHANNEL_SERIALIZATION_MODE", "CLUSTERD_CHANNEL_FD"):
+            os.environ.pop(name, None)  # a child of ours is no worker
         self.draining = False  # asked to leave: answer with "Connection: close"
         self.on_drain = lambda: None
         self._channel = socket.socket(fileno=int(number)) if number else None
@@ -36,9 +59,11 @@ class Worker:
         self._handlers = {}  # action: handler
         self._asked = {}  # number of a question about a server: what was asked
         self._servers = {}  # the master's key of a server: what it serves with
-        self._listeners = []  # that this process accepts from
         self._fds = []  # that have come and whose line has not
         self._threads = set()  # those that serve or accept
+        self._paths = []  # files of sockets that this process made
+        self._failed = False
+        self._ended = threading.Event()  # without a master: what run() waits for
         self._indexes = itertools.count()
         if self._channel:
             # Not for a child of ours: the master would believe that we live.
@@ -48,22 +73,28 @@ class Worker:
     # ---- what a program calls
 
     def listen(self, address, serve):
-        """Serves the connections to "HOST:PORT"; before run()."""
-        host, _, port = address.rpartition(":")
-        host = host.strip("[]")
-        kind = 6 if ":" in host else 4
+        """Serves the connections to "HOST:PORT", "unix:PATH" or "unix:@NAME"; before run()."""
+        family, name, wanted = _resolve(address)
         if not self._channel:
-            family = socket.AF_INET6 if kind == 6 else socket.AF_INET
-            listener = socket.create_server((host, int(port)), family=family, backlog=BACKLOG)
+            if family == socket.AF_UNIX:
+                listener = socket.socket(family)
+                listener.bind(name)
+                listener.listen(BACKLOG)
+                if not name.startswith("\0"):
+                    self._paths.append(name)
+            else:
+                listener = socket.create_server(name[:2], family=family, backlog=BACKLOG)
             self._accept_from(listener, serve)
             return listener.getsockname()
-        asked = {"address": host or None, "port": int(port), "addressType": kind}
+        asked = dict(zip(("address", "port", "addressType"), wanted))
         rest = {"index": next(self._indexes), "data": None, "flags": 0, "backlog": BACKLOG}
         self._asked[self._cluster(act="queryServer", **asked, **rest)] = (asked, serve)
         return None
 
     def on(self, action, handler):
-        """Calls handler(data) for messages of this name, in the thread that runs the worker."""
+        """Calls handler(data) for messages of this name, in the thread that runs the worker.
+
+        One that raises ends this worker as suicide() does, and with exit code 1."""
         self._handlers[action] = handler
 
     def send(self, action, data=None, to="app", pid=None):
@@ -74,11 +105,12 @@ class Worker:
         message.update({"receiverPid": str(pid)} if pid else {"to": to})
         if self._channel:
             return self._write(message)
-        self._heed(message)
+        self._guard(self._heed, message)
         return True
 
     def suicide(self):
         """Asks to be replaced: what has begun is finished, and run() returns. From any thread."""
+        self._ended.set()
         if self._channel:
             self._write({"act": "suicide"})
 
@@ -88,12 +120,29 @@ class Worker:
             self._read()
         else:
             with contextlib.suppress(KeyboardInterrupt):
-                threading.Event().wait()
+                self._ended.wait()
         self._drain()  # also when the master is gone: there will be nothing new
         while threads := list(self._threads):
             threads[0].join()
         if self._channel:
             self._channel.close()
+        for path in self._paths:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+        if self._failed:
+            sys.exit(1)
+
+    # ---- what goes wrong
+
+    def _guard(self, call, *arguments):
+        """What raises here ends this worker, but not those that it serves, and a new one comes."""
+        try:
+            call(*arguments)
+        except Exception:
+            traceback.print_exc()
+            self._failed = True
+            self.suicide()
+            self._drain()
 
     # ---- the channel
 
@@ -128,7 +177,7 @@ class Worker:
             self._fds += fds
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
-                self._heed(json.loads(line))
+                self._guard(self._heed, json.loads(line))
 
     def _heed(self, message):
         if not isinstance(message, dict):
@@ -174,7 +223,7 @@ class Worker:
         # Connections that have come are served, those that come now are refused.
         for key in self._servers:
             self._cluster(act="close", key=key)
-        self.on_drain()
+        self._guard(self.on_drain)
 
     # ---- connections
 
@@ -187,7 +236,11 @@ class Worker:
 
         thread = threading.Thread(target=whole)
         self._threads.add(thread)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # too many
+            self._threads.discard(thread)
+            raise
 
     def _serve(self, serve, connection):
         with connection:
@@ -205,9 +258,8 @@ class Worker:
             while not self.draining:
                 try:
                     connection, _ = listener.accept()
-                except (TimeoutError, BlockingIOError, InterruptedError):
+                    self._start(self._serve, serve, connection)
+                except (socket.timeout, BlockingIOError):
                     continue
-                except OSError:
-                    threading.Event().wait(0.1)  # out of descriptors, or the peer has left
-                    continue
-                self._start(self._serve, serve, connection)
+                except (OSError, RuntimeError):
+                    time.sleep(0.1)  # out of descriptors or threads, or the peer has left

@@ -1,5 +1,6 @@
-"""An HTTP server in Python, as a worker of clusterd or alone: python3 hello.py [HOST:PORT]"""
+"""An HTTP server in Python, as a worker of clusterd or alone: python3 hello.py [ADDRESS]"""
 
+import contextlib
 import os
 import sys
 from http.server import BaseHTTPRequestHandler
@@ -24,13 +25,15 @@ class Hello(BaseHTTPRequestHandler):
         pass
 
 
+def serve(connection):
+    with contextlib.suppress(OSError):  # the client has gone, perhaps before it was looked at
+        Hello(connection, connection.getpeername(), None)
+
+
 greetings = []
 worker = clusterd.Worker()
 worker.on("greeting", greetings.append)
-name = worker.listen(
-    sys.argv[1] if len(sys.argv) > 1 else "127.0.0.1:8080",
-    lambda connection: Hello(connection, connection.getpeername(), None),
-)
+name = worker.listen(sys.argv[1] if len(sys.argv) > 1 else "127.0.0.1:8080", serve)
 if name:
-    print("listening on %s:%d" % name[:2], flush=True)
+    print("listening on", "%s:%d" % name[:2] if isinstance(name, tuple) else name, flush=True)
 worker.run()

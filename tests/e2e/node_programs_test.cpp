@@ -1,5 +1,5 @@
-// Whole programs as workers: under load while one crashes, leaves or is replaced; the examples; and
-// an application of Egg.
+// Whole programs as workers: under load while one crashes, leaves or is replaced; the examples; an
+// application of Egg; and the worker of the course from which this project began.
 #include "tests/support/eventually.h"
 #include "tests/support/http.h"
 #include "tests/support/load.h"
@@ -46,25 +46,80 @@ std::set<long> who_serves(std::uint16_t port, std::size_t workers) {
   return seen;
 }
 
-ClusterOptions python_hello(const std::string& policy, std::uint16_t port) {
-  const std::string address = "127.0.0.1:" + std::to_string(port);
-  return {.policy = policy,
-          .command = {"python3", "-B", example("python/hello.py"), address},
-          .worker_keys = std::string("protocol = \"node\"\n") + kPatient,
-          .address = address};
-}
-
-ClusterOptions egg_app(const std::string& policy, std::uint16_t port, const std::string& run) {
+/// Egg's own worker with our application; the flags are Node's.
+ClusterOptions egg_app(const NodeSetting& setting, std::uint16_t port, const std::string& run,
+                       const std::vector<std::string>& flags = {}) {
   const std::string options = R"({"framework": ")" + node_modules() + R"(/egg", "baseDir": ")" +
                               node_app("../egg-app") + R"(", "workers": 2, "port": )" +
                               std::to_string(port) + "}";
-  return {.policy = policy,
-          .command = {node_program(), node_modules() + "/egg-cluster/lib/app_worker.js",
-                      in_quotes(options)},
+  std::vector<std::string> command = {setting.node};
+  command.insert(command.end(), flags.begin(), flags.end());
+  command.push_back(node_modules() + "/egg-cluster/lib/app_worker.js");
+  command.push_back(in_quotes(options));
+  return {.policy = setting.policy,
+          .command = command,
           .worker_keys =
               "env = { EGG_SERVER_ENV = \"prod\", EGG_APP_RUN = \"" + run + "\" }\n" + kPatient,
           .address = "127.0.0.1:" + std::to_string(port)};
 }
+
+/// A program that gets its listener from the master, and whose answers have the ids of requests.
+ClusterOptions with_id(const NodeSetting& setting, const std::string& program,
+                       const std::string& keys = "", const std::vector<std::string>& words = {}) {
+  ClusterOptions options{.policy = setting.policy,
+                         .command = {setting.node, "-r", node_app("with_id.js"), program},
+                         .worker_keys = keys + kPatient};
+  for (const std::string& word : words) options.command.push_back(in_quotes(word));
+  return options;
+}
+
+/// Waits until those are gone and as many others are there.
+bool replaced(const Cluster& cluster, const std::vector<pid_t>& gone) {
+  const auto others = [&] {
+    return std::none_of(gone.begin(), gone.end(), alive) && cluster.workers().size() == 2;
+  };
+  return eventually(others, 60s);
+}
+
+void check_crash(Cluster& cluster) {
+  Load load(cluster.port(), {.clients = kClients, .patience = 30s});
+  serve(load, 100);
+  const pid_t victim = cluster.workers().at(0);
+  ::kill(victim, SIGKILL);
+  CHECK(replaced(cluster, {victim}));
+  serve(load, 100);
+  const LoadReport report = load.stop();
+  CAPTURE(report.text());
+  CHECK(report.sound());
+  CHECK(report.count(Outcome::Kind::refused) == 0);
+  CHECK(report.count(Outcome::Kind::unanswered) == 0);
+  CHECK(report.lost() <= kClients);  // what it had begun
+}
+
+/// One is recycled, and all are reloaded.
+LoadReport leave_and_reload(Cluster& cluster) {
+  Load load(cluster.port(), {.clients = kClients, .patience = 30s});
+  serve(load, 100);
+  const pid_t old = cluster.workers().at(1);
+  CHECK(cluster.verb({"recycle", "1"}).code == 0);
+  CHECK(replaced(cluster, {old}));
+  serve(load, 100);
+  const auto all = cluster.workers();
+  CHECK(cluster.verb({"reload"}).code == 0);
+  CHECK(replaced(cluster, all));
+  serve(load, 100);
+  return load.stop();
+}
+
+void check_under_load(const ClusterOptions& options) {
+  Cluster cluster(options);
+  check_crash(cluster);
+  check_nothing_lost(leave_and_reload(cluster));
+  CHECK(cluster.verb({"stop"}).code == 0);
+  CHECK(cluster.log().find("sending TERM") == std::string::npos);
+}
+
+constexpr const char* kFork = "protocol = \"node-fork\"\n";
 
 }  // namespace
 
@@ -80,6 +135,9 @@ TEST_CASE("no request is lost while Node workers leave and are reloaded") {
       serve(load, 100);
       CHECK(eventually([&] { return app.said("exit").size() == times && app.whole(2); }, 30s));
     }
+    const pid_t old = app.cluster().workers().at(0);
+    CHECK(app.cluster().verb({"recycle", "0"}).code == 0);
+    CHECK(eventually([&] { return !alive(old) && app.whole(2); }, 30s));
     for (int times = 0; times < 2; ++times) {
       const auto before = app.pids();
       CHECK(app.cluster().verb({"reload"}).code == 0);
@@ -117,58 +175,106 @@ TEST_CASE("a Node worker that is killed takes only what it had begun with it") {
   }
 }
 
-TEST_CASE("the Python example serves, sends messages and leaves, in both policies") {
+TEST_CASE("Express is served through a crash, a leave and a reload") {
+  if (under_other_primary()) return;
+  const TempDir dir;
+  const std::string modules = R"({"modules": ")" + node_modules() + R"("})";
+  for (const NodeSetting& setting : node_settings()) {
+    CAPTURE(setting.text());
+    check_under_load(with_id(setting, node_app("express.js"), "", {dir.path("said"), modules}));
+  }
+}
+
+TEST_CASE("the Node examples are served through a crash, a leave and a reload") {
+  if (under_other_primary()) return;
+  for (const NodeSetting& setting : node_settings()) {
+    CAPTURE(setting.text());
+    check_under_load(with_id(setting, example("node/cluster.js"), "env = { PORT = \"0\" }\n"));
+    check_under_load(with_id(setting, example("node/plain.js"), kFork));
+  }
+}
+
+TEST_CASE("plain children of Node are served through a crash, a leave and a reload") {
+  if (under_other_primary()) return;
+  const TempDir dir;
+  for (const NodeSetting& setting : node_settings()) {
+    CAPTURE(setting.text());
+    check_under_load(with_id(setting, node_app("fork_worker.js"), kFork, {dir.path("said")}));
+  }
+}
+
+TEST_CASE("an Egg application is served through a crash, a leave and a reload") {
   if (under_other_primary()) return;
   for (const char* policy : {"round-robin", "accept-race"}) {
     CAPTURE(policy);
-    const std::uint16_t port = free_port();
-    Cluster cluster(python_hello(policy, port));
-    const auto workers = cluster.workers();
-    REQUIRE(workers.size() == 2);
-    const std::string round_robin = "round-robin";
-    const auto seen = who_serves(port, policy == round_robin ? 2 : 1);
-    for (const long pid : seen) CHECK(std::count(workers.begin(), workers.end(), pid) == 1);
-    CHECK(get(port, 10s, "/tell").ok());
-    // The messages come to all.
-    for (std::size_t heard = 0; heard < 10;) {
-      const Reply reply = get(port);
-      REQUIRE(reply.ok());
-      heard += reply.body.ends_with("greetings: 1\n");
+    const TempDir run;
+    check_under_load(
+        egg_app({node_program(), policy}, free_port(), run.path(), {"-r", node_app("with_id.js")}));
+  }
+}
+
+TEST_CASE(
+    "the worker of the course is replaced when it says so, and by force when asked to leave") {
+  if (under_other_primary()) return;
+  // It knows "server" alone, and nobody can tell it to leave: TERM does.
+  const NodeSetting setting{node_program(), "accept-race"};
+  ClusterOptions options = with_id(setting, node_app("seed_worker.js"), kFork);
+  options.worker_keys = std::string(kFork) + "drain_timeout = \"500ms\"\n";
+  Cluster cluster(options);
+  check_crash(cluster);
+
+  Load load(cluster.port(), {.clients = kClients, .patience = 30s});
+  for (int times = 0; times < 3; ++times) {
+    serve(load, 100);
+    const Reply last = get(cluster.port(), 10s, "/throw");
+    CHECK(last.ok());
+    CHECK(replaced(cluster, {static_cast<pid_t>(pid_in(last.body))}));
+  }
+  check_nothing_lost(load.stop());
+
+  const LoadReport report = leave_and_reload(cluster);
+  CAPTURE(report.text());
+  CHECK(report.sound());
+  CHECK(report.count(Outcome::Kind::refused) == 0);
+  CHECK(report.count(Outcome::Kind::unanswered) == 0);
+  CHECK(report.lost() <= 3 * kClients);  // what each of the three had begun
+  CHECK(cluster.verb({"stop"}).code == 0);
+}
+
+TEST_CASE("the Node example without the cluster module closes what is idle when it leaves") {
+  if (under_other_primary()) return;
+  for (const NodeSetting& setting : node_settings()) {
+    CAPTURE(setting.text());
+    // Less than the 5 s after which Node closes an idle connection by itself.
+    Cluster cluster({.policy = setting.policy,
+                     .command = {setting.node, example("node/plain.js")},
+                     .worker_keys = std::string(kFork) + "drain_timeout = \"3s\"\n"});
+    Client kept(cluster.port());
+    for (int times = 0; times < 2; ++times) {
+      kept.ask(false);
+      CHECK(kept.read_one(10s).ok());
     }
-    CHECK(cluster.verb({"reload"}).code == 0);
-    CHECK(eventually([&] { return cluster.running(2); }, 20s));
-    CHECK(get(port).ok());
     CHECK(cluster.verb({"stop"}).code == 0);
+    CHECK(kept.read_to_end(10s).kind == Reply::Kind::eof);
     CHECK(cluster.log().find("sending TERM") == std::string::npos);
   }
 }
 
-TEST_CASE("the Python example is replaced when it is killed, and loses nothing when it leaves") {
+TEST_CASE("the Node example without the cluster module is replaced when something is wrong in it") {
   if (under_other_primary()) return;
-  for (const char* policy : {"round-robin", "accept-race"}) {
-    CAPTURE(policy);
-    const std::uint16_t port = free_port();
-    Cluster cluster(python_hello(policy, port));
-    const pid_t dead = cluster.workers().at(0);
-    ::kill(dead, SIGKILL);
-    const auto replaced = [&] {
-      const auto workers = cluster.workers();
-      return workers.size() == 2 && std::count(workers.begin(), workers.end(), dead) == 0;
-    };
-    CHECK(eventually(replaced, 20s));
-    for (int i = 0; i < 20; ++i) CHECK(get(port).ok());
+  for (const NodeSetting& setting : node_settings()) {
+    CAPTURE(setting.text());
+    Cluster cluster(with_id(setting, example("node/plain.js"), kFork));
+    Load load(cluster.port(), {.clients = kClients, .patience = 30s});
+    serve(load, 100);
+    const Reply last = get(cluster.port(), 10s, "/throw");
+    CHECK(last.ok());
+    CHECK(replaced(cluster, {static_cast<pid_t>(pid_in(last.body))}));
+    serve(load, 100);
+    check_nothing_lost(load.stop());
+    CHECK(cluster.verb({"stop"}).code == 0);
+    CHECK(cluster.log().find("sending TERM") == std::string::npos);
   }
-}
-
-TEST_CASE("the Python example binds for itself without clusterd") {
-  const TempDir dir;
-  Program hello({"python3", "-B", example("python/hello.py"), "127.0.0.1:0"}, dir.path("out"),
-                dir.path("err"));
-  std::string line;
-  REQUIRE(eventually([&] { return (line = read_file(dir.path("out"))).ends_with("\n"); }, 10s));
-  const auto port = static_cast<std::uint16_t>(std::stoul(line.substr(line.rfind(':') + 1)));
-  CHECK(pid_in(get(port).body) == hello.pid());
-  CHECK(get(port, 10s, "/tell").body.ends_with("greetings: 1\n"));
 }
 
 TEST_CASE("the Node examples serve") {
@@ -209,7 +315,7 @@ TEST_CASE("an Egg application serves, hears that all are ready, and its workers 
     CAPTURE(policy);
     const TempDir run;
     const std::uint16_t port = free_port();
-    Cluster cluster(egg_app(policy, port, run.path()));
+    Cluster cluster(egg_app({node_program(), policy}, port, run.path()));
     const auto body = [&] { return get(port).body; };
     CHECK(eventually([&] { return body().find("\"ready\":1") != std::string::npos; }, 20s));
     CHECK(get(port, 10s, "/tell?to=app&word=hello").ok());

@@ -127,13 +127,13 @@ TEST_CASE("a Node worker hears why it cannot listen, and lives") {
                                 std::to_string(taken.port) + R"(, "host": "127.0.0.1"}])";
     NodeApp app(setting, {.app = "listens.js", .options = servers});
     for (const auto& line : app.await("error", 8)) {
-      static const std::map<std::int64_t, std::set<std::string>> kCodes = {
+      static const std::map<std::int64_t, std::set<std::string>> codes = {
           {1, {"EADDRINUSE"}},
           {2, {"EADDRNOTAVAIL"}},
           {3, {"ENOENT", "EACCES"}},  // Node's own primary says EACCES for what libuv finds
           {4, {"EADDRINUSE"}}};
       CAPTURE(boost::json::serialize(line));
-      CHECK(kCodes.at(line.at("server").as_int64()).contains(line.at("code").as_string().c_str()));
+      CHECK(codes.at(line.at("server").as_int64()).contains(line.at("code").as_string().c_str()));
     }
     check_served(app, setting, 0);
   }
@@ -221,5 +221,49 @@ TEST_CASE("a Node worker that names a port alone gets the listener on all addres
     }
     if (setting.round_robin()) CHECK(app.cluster().counts()->accepted == 10);
     CHECK(app.stop());
+  }
+}
+
+TEST_CASE("what a Node program listens on in no [[listen]] goes by NODE_CLUSTER_SCHED_POLICY") {
+  if (under_other_primary()) return;
+  struct Said {
+    const char* by_us;   ///< in the master's environment
+    const char* by_env;  ///< in that of its workers, by app.conf
+    const char* by_key;  ///< [worker] policy
+    const char* policy;
+  };
+  static constexpr Said kSaid[] = {
+      {"", "", "", "round-robin"},
+      {"none", "", "", "accept-race"},
+      {"rr", "none", "", "accept-race"},
+      {"none", "rr", "", "round-robin"},
+      {"none", "none", "round-robin", "round-robin"},
+      {"rr", "rr", "accept-race", "accept-race"},
+  };
+  for (const Said& said : kSaid) {
+    CAPTURE(said.by_us);
+    CAPTURE(said.by_env);
+    CAPTURE(said.by_key);
+    const TempDir dir;
+    const std::string port = std::to_string(free_port());
+    const std::string name = "NODE_CLUSTER_SCHED_POLICY";
+    ClusterOptions options{.command = {node_program(), node_app("routes.js"), dir.path("said"),
+                                       in_quotes(R"({"port": )" + port + "}")}};
+    const std::string env = said.by_env;
+    const std::string key = said.by_key;
+    if (!env.empty()) options.worker_keys += "env = { " + name + " = \"" + env + "\" }\n";
+    if (!key.empty()) options.worker_keys += "policy = \"" + key + "\"\n";
+    options.under = {"env", name + "=" + said.by_us};
+    Cluster cluster(options);
+    CHECK(get(static_cast<std::uint16_t>(std::stoul(port))).ok());
+    const auto status = cluster.status();
+    bool found = false;
+    for (const auto& listener : status->at("listeners").as_array()) {
+      if (listener.at("address").as_string() != "127.0.0.1:" + port) continue;
+      found = true;
+      CHECK(listener.at("policy") == said.policy);
+    }
+    CHECK(found);
+    CHECK(cluster.verb({"stop"}).code == 0);
   }
 }

@@ -2,10 +2,13 @@
 #include "tests/support/eventually.h"
 #include "tests/support/http.h"
 #include "tests/support/keep_alive.h"
+#include "tests/support/load.h"
 #include "tests/support/node.h"
+#include "tests/support/told.h"
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <csignal>
 #include <deque>
@@ -199,6 +202,64 @@ TEST_CASE("a Node worker that hangs costs nobody a connection while it hangs") {
     CHECK(app.whole(2));  // it was slow, and that is no crime
     CHECK(app.stop());
   }
+}
+
+TEST_CASE("a Node worker whose loop stands still is found, killed and replaced") {
+  for (const NodeSetting& setting : node_settings()) {
+    CAPTURE(setting.text());
+    NodeApp app(setting, {.app = "routes.js",
+                          .worker_keys = "heartbeat_timeout = \"2s\"\nkill_timeout = \"1s\"\n"});
+    if (!app.by_clusterd()) continue;
+    const Reply told_to = get(app.port(), 10s, "/1?block=60000");
+    REQUIRE(told_to.ok());
+    const auto stuck = static_cast<pid_t>(pid_in(told_to.body));
+    app.await("blocks", 1, stuck);
+    std::deque<Client> clients;
+    for (int i = 0; i < 6; ++i) clients.emplace_back(app.port()).ask();
+    const Told hang = told_first(app.cluster(), "hang", {{"pid", stuck}});
+    CHECK(hang.at("reason") == "its loop has not turned for 2 s");
+    for (Client& client : clients) {
+      const Reply reply = client.read_to_end(20s);
+      CHECK(reply.ok());
+      CHECK(pid_in(reply.body) != stuck);
+    }
+    CHECK(eventually([&] { return !alive(stuck) && app.whole(2, stuck); }, 30s));
+    CHECK(told(app.cluster(), "hang").size() == 1);
+    CHECK(app.stop());
+  }
+}
+
+TEST_CASE("Node workers are served by least-connections") {
+  if (under_other_primary()) return;
+  NodeApp app({node_program(), "least-connections"}, {.app = "routes.js"});
+  const LoadReport report = Load(app.port(), {.clients = 16, .most = 400}).finish();
+  CAPTURE(report.text());
+  CHECK(report.sound());
+  CHECK(report.lost() == 0);
+  CHECK(report.by_worker().size() == 2);
+  CHECK(app.stop());
+}
+
+TEST_CASE("sticky sends each client to one Node worker, and to whoever replaces it") {
+  if (under_other_primary()) return;
+  NodeApp app({node_program(), "sticky"}, {.app = "routes.js"});
+  const auto mine = spread(app, 30);
+  CHECK(mine.size() == 1);
+  // Clients of other addresses are not all of this one.
+  const LoadReport report = Load(app.port(), {.clients = 32, .most = 320}).finish();
+  CAPTURE(report.text());
+  CHECK(report.sound());
+  CHECK(report.lost() == 0);
+  CHECK(report.by_worker().size() == 2);
+  const auto dead = static_cast<pid_t>(mine.begin()->first);
+  const auto before = app.pids();
+  ::kill(dead, SIGKILL);
+  CHECK(eventually([&] { return app.whole(2, dead); }, 20s));
+  const auto after = spread(app, 30);
+  CHECK(after.size() == 1);
+  const auto heir = static_cast<pid_t>(after.begin()->first);
+  CHECK(std::count(before.begin(), before.end(), heir) == 0);
+  CHECK(app.stop());
 }
 
 TEST_CASE("Node workers share a UDP socket") {

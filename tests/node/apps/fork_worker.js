@@ -1,6 +1,6 @@
 // A plain child of child_process.fork(), no worker of the cluster module: its primary sends it the
 // server to accept from, or connections one by one. It commits suicide as a careful program does:
-// it says so, takes nothing new, finishes what it has, and exits.
+// it says so, takes nothing new, finishes what it has, and exits when it was let go.
 'use strict';
 const cluster = require('node:cluster');
 const http = require('node:http');
@@ -24,14 +24,14 @@ process.on('message', (message, handle) => {
     web.emit('connection', handle);
   }
 });
+const takeNoMore = () => { if (listener) listener.close(); };
 process.on('disconnect', () => {
   say('disconnect');
-  process.exit(0);
+  takeNoMore();
 });
 process.on('uncaughtException', () => {
-  process.send({ act: 'suicide' });
-  const leave = () => process.exit(1);
-  if (listener) listener.close(leave);
-  else web.close(leave);
+  process.exitCode = 1;
+  if (process.connected) process.send({ act: 'suicide' });
+  takeNoMore();
 });
 say('started', { isWorker: cluster.isWorker });
