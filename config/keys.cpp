@@ -85,7 +85,8 @@ constexpr Key kKeys[] = {
      "files with more of them, as NAME=VALUE lines; env goes first"},
     {"worker", "protocol", Form::text,
      R"("native", "node", "node-fork", "listen-fds", "none" or "auto")", R"("auto")",
-     "how master and worker talk; auto knows it by the program"},
+     "how master and worker talk; auto: node, the servers of recipes.md but Go and Java, else "
+     "native"},
     {"worker", "stdin", Form::text, "name of a [[listen]]", "none",
      "listen-fds: a socket that is descriptor 0 as well", R"("http")"},
     {"worker", "ready", Form::other,
@@ -96,7 +97,7 @@ constexpr Key kKeys[] = {
      "listen-fds, none: the signal that asks a worker to leave"},
     {"worker", "policy", Form::text,
      R"("round-robin", "accept-race", "least-connections" or "sticky")", R"("round-robin")",
-     "of addresses that a program of Node opens, in no [[listen]]"},
+     "of what a Node program opens, in no [[listen]]; else NODE_CLUSTER_SCHED_POLICY decides"},
     {"worker", "ready_timeout", Form::text, "duration", R"("30s")",
      "a new worker must be ready in this time"},
     {"worker", "drain_timeout", Form::text, "duration", R"("5s")",

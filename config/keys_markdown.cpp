@@ -36,13 +36,15 @@ constexpr std::string_view kEnd = R"(
   sockets: the same, without any, and `[[listen]]` may be missing.
 - `listen.nonblocking`: a socket is non-blocking or not for all that have it. Most servers set it
   as they need it. `false` is for those that do not and want it to block, such as php-fpm.
-- `worker.ready`, for `listen-fds` and `none` (others say for themselves when they are ready):
-  with `"notify"` a worker is ready when it has said `READY=1` to its NOTIFY_SOCKET, with `"none"`
+- `worker.ready`, for `node` and `node-fork`: with `"listening"` (as with `"auto"`) a worker is
+  ready when it listens on all that it asked for, with `"message"` when it has said
+  `process.send("ready")`. Native ones say it by the library. For `listen-fds` and `none`: with
+  `"notify"` a worker is ready when it has said `READY=1` to its NOTIFY_SOCKET, with `"none"`
   when its program runs, with `"auto"` when it has said that or has lived for a second. A table
   says what has to be seen, one after the other: it has lived for `alive`, and then a connection
   was accepted (`tcp`) or a request for the path in `http` answered. Who answers is any worker
-  that shares the socket, so this proves something of a worker only while there is no other; only
-  `"notify"` is always about one worker.
+  that shares the socket, so this proves something of a worker only while there is no other;
+  only `"notify"` is always about one worker.
 - `worker.drain_signal`: what a server takes as the order to finish what it holds and leave. After
   `drain_timeout` it gets TERM, after `kill_timeout` more KILL. It also gets it when the master
   dies.

@@ -63,11 +63,10 @@ class Dispatcher {
   /// Its process is gone. Gives what it has done in all.
   LaneStatus forget(ChildId child);
 
-  [[nodiscard]] bool is_stopping() const { return stopping_; }
   /// Takes what is in the kernel's queues, and closes the listeners, for good. The workers, which
   /// are asked to leave now, get what was taken before they are told of the end.
   void stop_accepting();
-
+  [[nodiscard]] bool is_stopping() const { return stopping_; }
   void refresh() { turn(); }  ///< sees what the workers took: what follows is of now
   void look_soon();           ///< a lane knows something new
   [[nodiscard]] LaneStatus status(ChildId child) const;

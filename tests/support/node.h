@@ -72,6 +72,7 @@ class NodeApp {
   /// What was said so far, of this kind; by one process if that is given.
   [[nodiscard]] std::vector<Line> said(const std::string& what, pid_t by = 0) const;
   /// Waits until it was said so often; throws if it is not.
+  // NOLINTNEXTLINE(modernize-use-nodiscard): to have waited is mostly enough.
   std::vector<Line> await(const std::string& what, std::size_t count = 1, pid_t by = 0,
                           std::chrono::milliseconds deadline = std::chrono::seconds(20)) const;
   /// Where a server of the program listens, as the first worker sees it.
