@@ -56,7 +56,7 @@ std::optional<Endpoint::Kind> kind_of(const CheckedJson& json) {
 
 /// A path is absolute but for a name without a file, before which Node puts its folder. That begins
 /// with a NUL.
-std::string path_of(std::string address) {
+std::string path_of(const std::string& address) {
   const std::size_t nul = address.find('\0');
   return nul == std::string::npos ? address : address.substr(nul);
 }
@@ -79,7 +79,7 @@ Result<Endpoint> endpoint_of(const CheckedJson& json, std::string_view act) {
   at.address = json.string("address").value_or("");
   if (at.address.size() > kLongestAddress) return lacks(act, "address");
   if (at.kind == Endpoint::Kind::unix_socket) {
-    at.address = path_of(std::move(at.address));
+    at.address = path_of(at.address);
     if (at.address.empty()) return lacks(act, "address");
     at.readable_all = json.boolean("readableAll").value_or(false);
     at.writable_all = json.boolean("writableAll").value_or(false);

@@ -146,43 +146,52 @@ std::optional<NodeListeners::Index> NodeListeners::configured(Generation generat
 Result<NodeListeners::Index> NodeListeners::open(Generation generation, const node::Endpoint& at) {
   const config::Settings& settings = generations_.settings(generation);
   if (dispatcher_.is_stopping()) return refused(std::errc::operation_canceled);
-  if (at.index < 0 || at.index >= std::int64_t{core::kMaxListeners})
+  if (at.index < 0 || at.index >= std::int64_t{core::kMaxListeners}) {
     return refused(std::errc::invalid_argument);
+  }
   if (settings.user && needs_privilege(at)) {
     warn_of_privilege(at);
     return refused(std::errc::permission_denied);
   }
-  config::Listen listen = to_listen(at, settings.worker);
+  const auto index = add(generation, at, to_listen(at, settings.worker));
+  if (!index) return index;
+  if (auto served = serve(*index); !served) {
+    dispatcher_.remove_listener(*index);
+    generations_.unwant(*index);
+    return served.error();
+  }
+  return index;
+}
+
+Result<NodeListeners::Index> NodeListeners::add(Generation generation, const node::Endpoint& at,
+                                                config::Listen listen) {
+  if (at.kind == Kind::unix_socket) return generations_.add_wanted(generation, listen);
   Result<Index> index = refused(std::errc::invalid_argument);
   // Any address is both of IPv6 and of IPv4, where the machine has both.
   for (const std::string_view any : {"::", "0.0.0.0"}) {
-    if (at.kind != Kind::unix_socket) {
-      auto address = address_of(at, at.kind == Kind::udp4 ? "0.0.0.0" : any);
-      if (!address) return refused(std::errc::invalid_argument);
-      listen.address = *address;
-    }
+    const auto address = address_of(at, at.kind == Kind::udp4 ? "0.0.0.0" : any);
+    if (!address) return refused(std::errc::invalid_argument);
+    listen.address = *address;
     index = generations_.add_wanted(generation, listen);
     if (index || !at.address.empty() || is_v6(at)) break;
     const std::error_code& code = index.error().code;
     if (code != std::errc::address_family_not_supported && code != std::errc::address_not_available)
       break;
   }
-  if (!index) return index;
-  os::Listener& listener = *generations_.listener(*index);
-  if (listener.is_datagram()) return index;
-  if (dispatcher_.has_listener(*index)) {
-    dispatcher_.resume_listener(*index);  // a reload was to take it away, but it is wanted again
-    return index;
+  return index;
+}
+
+/// Hands out its connections, or has done so since another worker asked.
+Result<void> NodeListeners::serve(Index index) {
+  os::Listener& listener = *generations_.listener(index);
+  if (listener.is_datagram()) return {};
+  if (dispatcher_.has_listener(index)) {
+    dispatcher_.resume_listener(index);  // a reload was to take it away, but it is wanted again
+    return {};
   }
   log::info("serving " + listener.text() + ", which is in no [[listen]]: a worker asks for it");
-  auto added = dispatcher_.add_listener(*index, listener, generations_.listen(*index).policy,
-                                        generations_.listen(*index).queue_timeout);
-  if (!added) {
-    dispatcher_.remove_listener(*index);
-    generations_.unwant(*index);
-    return added.error();
-  }
-  return index;
+  return dispatcher_.add_listener(index, listener, generations_.listen(index).policy,
+                                  generations_.listen(index).queue_timeout);
 }
 
 void NodeListeners::unserved(Generation generation, Index index) {

@@ -33,6 +33,9 @@ class NodeListeners {
   [[nodiscard]] std::optional<Index> configured(Generation generation, const node::Endpoint& at,
                                                 bool any_host) const;
   [[nodiscard]] Result<Index> open(Generation generation, const node::Endpoint& at);
+  [[nodiscard]] Result<Index> add(Generation generation, const node::Endpoint& at,
+                                  config::Listen listen);
+  [[nodiscard]] Result<void> serve(Index index);
   [[nodiscard]] bool needs_privilege(const node::Endpoint& at) const;
   void warn_of_privilege(const node::Endpoint& at);
 

@@ -182,6 +182,7 @@ Probe::Probe(boost::asio::io_context& io, Target target, std::function<void()> p
   attempts_->begin();
 }
 
+// NOLINTNEXTLINE(bugprone-exception-escape): a timer of an io_context that lives can be cancelled.
 Probe::~Probe() { attempts_->close(); }
 
 }  // namespace clusterd::runtime

@@ -141,7 +141,11 @@ class Server {
   std::unique_ptr<Program> master_;
 };
 
-void survives(Server& server, const std::string& request = kHttp) {
+/// What a server does that is asked to leave with connections that it has accepted and read nothing
+/// from so far: it serves them, or closes them as if they were idle.
+enum class Unread : std::uint8_t { served, closed };
+
+void survives(Server& server, const std::string& request = kHttp, Unread unread = Unread::served) {
   INFO(server.log());
   Exchanges load(server.port(), request, "hello from ");
   REQUIRE(eventually([&] { return load.done() > 20; }, 20s));
@@ -167,7 +171,8 @@ void survives(Server& server, const std::string& request = kHttp) {
   const std::uint64_t done = load.done();
   CHECK(eventually([&] { return load.done() > done + 20; }, 20s));
   load.stop();
-  CHECK(load.lost() == lost);
+  const std::uint64_t leaves = 3;
+  CHECK(load.lost() <= lost + (unread == Unread::closed ? leaves * Exchanges::kClients : 0));
   CHECK(load.refused() == 0);
   server.master().signal(SIGTERM);
   CHECK(server.master().wait(20s) == 0);
@@ -182,17 +187,17 @@ TEST_CASE("gunicorn goes through a crash and a leave and a reload") {
 
 TEST_CASE("uvicorn goes through a crash and a leave and a reload") {
   Server server("uvicorn", "asgi");
-  survives(server);
+  survives(server, kHttp, Unread::closed);
 }
 
 TEST_CASE("hypercorn goes through a crash and a leave and a reload") {
   Server server("hypercorn", "asgi");
-  survives(server);
+  survives(server, kHttp, Unread::closed);
 }
 
 TEST_CASE("puma goes through a crash and a leave and a reload") {
   Server server("puma", "rack");
-  survives(server);
+  survives(server, kHttp, Unread::closed);
 }
 
 TEST_CASE("unicorn goes through a crash and a leave and a reload") {

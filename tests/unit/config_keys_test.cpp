@@ -20,26 +20,38 @@ std::string address_for(std::string_view key) {
   return key == "v6only" ? "[::1]:80" : "127.0.0.1:80";
 }
 
+bool is(const Key& key, std::string_view table, std::string_view name) {
+  return key.table == table && key.name == name;
+}
+
+/// What only a server that inherits its sockets has.
+bool is_of_fds(const Key& key) { return key.table == "worker.ready" || key.name == "stdin"; }
+
+std::string listen_table(const Key& key, const std::string& line, bool has_address) {
+  std::string text = "[[listen]]\n" + line;
+  if (is_of_fds(key)) text += "name = 'http'\n";
+  const std::string address = key.table == "listen" ? address_for(key.name) : "127.0.0.1:80";
+  return has_address ? text : text + "address='" + address + "'\n";
+}
+
+std::string worker_table(const Key& key, const std::string& line, bool has_command) {
+  std::string text = "[worker]\n" + line;
+  if (is_of_fds(key)) text += "protocol = 'listen-fds'\n";
+  return has_command ? text : text + "command = ['./web']\n";
+}
+
 /// A whole app.conf in which `key` has a value, on a line of its own, or none.
 std::string with_key(const Key& key, const std::string& value) {
-  const std::string line = value.empty() ? "" : "\n" + std::string(key.name) + " = " + value + "\n";
+  const bool set = !value.empty();
+  const std::string line = set ? "\n" + std::string(key.name) + " = " + value + "\n" : "";
   const auto at = [&](std::string_view table) { return key.table == table ? line : ""; };
-  const bool is = !value.empty();
-  // What only a server that inherits its sockets has.
-  const bool fds = key.table == "worker.ready" || key.name == "stdin";
   std::string text = at("");
-  if (is && key.table.empty() && key.name == "group") text += "user = 'www-data'\n";
-  if (!is || key.name != "listen") {
-    text += "[[listen]]\n" + at("listen");
-    if (fds) text += "name = 'http'\n";
-    const std::string address = key.table == "listen" ? address_for(key.name) : "127.0.0.1:80";
-    if (!is || key.table != "listen" || key.name != "address")
-      text += "address='" + address + "'\n";
+  if (set && is(key, "", "group")) text += "user = 'www-data'\n";
+  if (!set || key.name != "listen") {
+    text += listen_table(key, at("listen"), set && is(key, "listen", "address"));
   }
-  if (!is || !key.table.empty() || key.name != "worker") {
-    text += "[worker]\n" + at("worker");
-    if (fds) text += "protocol = 'listen-fds'\n";
-    if (!is || key.table != "worker" || key.name != "command") text += "command = ['./web']\n";
+  if (!set || !is(key, "", "worker")) {
+    text += worker_table(key, at("worker"), set && is(key, "worker", "command"));
   }
   for (const std::string table : {"worker.ready", "worker.recycle", "restart", "restart.backoff",
                                   "reload", "control", "http", "log", "hooks"}) {
