@@ -66,7 +66,8 @@ install(DIRECTORY docs
   FILES_MATCHING PATTERN "*.md" PATTERN "*.svg")
 install(DIRECTORY examples
   DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT documentation
-  FILES_MATCHING PATTERN "*.c" PATTERN "*.cpp")
+  FILES_MATCHING PATTERN "*.c" PATTERN "*.cpp" PATTERN "*.py" PATTERN "*.js" PATTERN "*.go"
+  PATTERN "*.java" PATTERN "*.conf" PATTERN "*.cfg" PATTERN "__pycache__" EXCLUDE)
 file(READ config/app.conf example)
 string(REPLACE "../build/release/examples/http-worker" "./http-worker" example "${example}")
 string(REPLACE "`clusterd start config/app.conf`" "`clusterd start app.conf`" example "${example}")

@@ -1,6 +1,8 @@
 # The files of examples/recipes as a source: one text for `clusterd init --worker NAME`, for
-# docs/recipes.md and for who reads the folder.
-set(clusterd_recipes gunicorn uvicorn hypercorn puma unicorn nginx php-fpm haproxy go java)
+# docs/recipes.md and for who reads the folder. What is a link there is another example's, and
+# docs/recipes.md names it.
+set(clusterd_recipes node egg python gunicorn uvicorn hypercorn puma unicorn nginx php-fpm
+  haproxy go java)
 
 function(clusterd_make_recipes output)
   set(text "#include \"config/recipes.h\"\n\nnamespace clusterd::config {\nnamespace {\n\n")
@@ -14,7 +16,14 @@ function(clusterd_make_recipes output)
     foreach(name app.conf ${others})
       set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${folder}/${name})
       file(READ ${folder}/${name} content)
-      string(APPEND text "    {\"${name}\", R\"RECIPE(${content})RECIPE\"},\n")
+      set(origin "")
+      if(IS_SYMLINK ${folder}/${name})
+        file(READ_SYMLINK ${folder}/${name} origin)
+        cmake_path(ABSOLUTE_PATH origin BASE_DIRECTORY ${folder} NORMALIZE)
+        set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${origin})
+        cmake_path(RELATIVE_PATH origin BASE_DIRECTORY ${PROJECT_SOURCE_DIR})
+      endif()
+      string(APPEND text "    {\"${name}\", R\"RECIPE(${content})RECIPE\", \"${origin}\"},\n")
     endforeach()
     string(APPEND text "};\n")
     string(APPEND all "    {\"${recipe}\", kFiles${number}},\n")

@@ -3,6 +3,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace clusterd::config {
 
@@ -10,9 +11,10 @@ namespace clusterd::config {
 struct RecipeFile {
   std::string_view name;
   std::string_view text;
+  std::string_view origin;  ///< the other example that it belongs to, or ""
 };
 
-/// How a server that we did not write runs as a worker: a folder of examples/recipes.
+/// How a server or a language runs as a worker: a folder of examples/recipes.
 struct Recipe {
   std::string_view name;              ///< as `clusterd init --worker NAME` takes it
   std::span<const RecipeFile> files;  ///< the first is app.conf
@@ -22,6 +24,8 @@ struct Recipe {
 [[nodiscard]] std::span<const Recipe> recipes();
 /// Or nullptr.
 [[nodiscard]] const Recipe* find_recipe(std::string_view name);
+/// Commands that have to be run in its folder first: its app.conf says them by "# First: ".
+[[nodiscard]] std::vector<std::string> first_steps(const Recipe& recipe);
 
 /// docs/recipes.md.
 [[nodiscard]] std::string recipes_markdown();

@@ -37,10 +37,12 @@ std::string write_new(const std::string& file, std::string_view text) {
   return why;
 }
 
+/// With its slash, or "" for the current one.
+std::string folder_of(const std::string& file) { return file.substr(0, file.rfind('/') + 1); }
+
 /// What else the recipe's server reads goes beside app.conf. What is there already is the user's.
 std::string write_recipe(const std::string& file, const config::Recipe& recipe) {
-  const std::size_t slash = file.rfind('/');
-  const std::string folder = slash == std::string::npos ? "" : file.substr(0, slash + 1);
+  const std::string folder = folder_of(file);
   for (const config::RecipeFile& each : recipe.files) {
     const bool is_conf = &each == recipe.files.data();
     const std::string path = is_conf ? file : folder + std::string(each.name);
@@ -51,16 +53,20 @@ std::string write_recipe(const std::string& file, const config::Recipe& recipe) 
   return "";
 }
 
-/// What is wrong in the new file: most often the program is not there yet, or not where the file's
-/// folder makes it be.
-void tell_what_to_do(const std::string& file) {
+/// The recipe's own commands, and what is wrong in the new file: most often the program is not
+/// there yet, or not where the file's folder makes it be.
+void tell_what_to_do(const std::string& file, const std::vector<std::string>& steps) {
+  std::string text;
+  const std::string folder = folder_of(file);
+  for (const std::string& step : steps) {
+    text += (folder.empty() ? "" : "in " + folder + ": ") + step + "\n";
+  }
   const auto loaded = config::load(file);
   if (const auto* mistakes = std::get_if<config::Mistakes>(&loaded)) {
-    std::printf("to do before \"clusterd start %s\":\n", file.c_str());
-    for (const config::Mistake& mistake : *mistakes) {
-      std::printf("%s\n", config::text(file, mistake).c_str());
-    }
+    for (const config::Mistake& mistake : *mistakes) text += config::text(file, mistake) + "\n";
   }
+  if (text.empty()) return;
+  std::printf("to do before \"clusterd start %s\":\n%s", file.c_str(), text.c_str());
 }
 
 }  // namespace
@@ -69,7 +75,7 @@ int run(const config::InitCommand& command) {
   if (const config::Recipe* recipe = config::find_recipe(command.worker)) {
     const std::string why = write_recipe(command.file, *recipe);
     if (!why.empty()) return report({config::escaped(why), kExitSystem});
-    tell_what_to_do(command.file);
+    tell_what_to_do(command.file, config::first_steps(*recipe));
     return 0;
   }
   std::vector<std::string> words;
@@ -86,7 +92,7 @@ int run(const config::InitCommand& command) {
   if (!why.empty()) return report({config::escaped(why), kExitSystem});
 
   std::printf("wrote %s\n", command.file.c_str());
-  tell_what_to_do(command.file);
+  tell_what_to_do(command.file, {});
   return 0;
 }
 

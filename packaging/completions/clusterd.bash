@@ -9,6 +9,10 @@ _clusterd_options() {
   "$1" ${2:+"$2"} --help 2> /dev/null | sed -n 's/^  \(-[^ ]*\) .*/\1/p' | tr ',' '\n'
 }
 
+_clusterd_recipes() {
+  "$1" keys --recipes 2> /dev/null | sed -n 's/^## \([a-z][-a-z]*\)$/\1/p'
+}
+
 # The command among the words before the cursor; an option's value is none.
 _clusterd_command() {
   local i
@@ -40,6 +44,7 @@ _clusterd() {
         compgen -f -X '!*.conf' -- "$current"
         compgen -d -- "$current"
       else
+        [[ $before == --socket ]] || compgen -W "$(_clusterd_recipes "$program")" -- "$current"
         compgen -f -- "$current"
       fi)
   fi

@@ -50,5 +50,7 @@ complete -c clusterd -n 'string match -q -- "-*" (commandline -ct)' -a '(__clust
 complete -c clusterd -n '__clusterd_after --set' -a \
     '(eval (__clusterd_program) keys --names 2>/dev/null | string replace -r "\$" =)'
 complete -c clusterd -n '__clusterd_after --socket; or __clusterd_after --worker' -F
+complete -c clusterd -n '__clusterd_after --worker' -a \
+    '(eval (__clusterd_program) keys --recipes 2>/dev/null | string match -r -g "^## ([a-z][-a-z]*)\$")'
 complete -c clusterd -n '__clusterd_command >/dev/null; and not __clusterd_after --set' \
     -a '(__clusterd_files)'

@@ -1,8 +1,10 @@
-// The recipes: servers that we did not write, under load through a crash, a leave and a reload.
+// The recipes: what we did not write, under load through a crash, a leave and a reload.
 #include "common/unique_fd.h"
 #include "tests/support/cluster.h"
 #include "tests/support/eventually.h"
 #include "tests/support/exchanges.h"
+#include "tests/support/http.h"
+#include "tests/support/node.h"
 #include "tests/support/program.h"
 
 #include <boost/json/array.hpp>
@@ -56,10 +58,13 @@ class ReservedPort {
 class Server {
  public:
   explicit Server(const std::string& recipe, const std::string& app = "") {
-    REQUIRE(run({clusterd_program(), "init", "--worker", recipe, conf()}).code == 0);
+    init_ = run({clusterd_program(), "init", "--worker", recipe, conf()});
+    REQUIRE(init_.code == 0);
     if (!app.empty()) {
-      fs::copy(fs::path(CLUSTERD_SOURCE_DIR) / "tests/servers" / app, dir_.path());
+      fs::copy(fs::path(CLUSTERD_SOURCE_DIR) / "tests" / app, dir_.path(),
+               fs::copy_options::recursive);
     }
+    if (recipe == "egg") fs::create_directory_symlink(node_modules(), dir_.path("node_modules"));
     for (const auto& entry : fs::directory_iterator(dir_.path())) adapt(entry.path());
     // For who runs as another user.
     fs::permissions(dir_.path(), fs::perms(0755));
@@ -71,15 +76,19 @@ class Server {
       INFO(built.err);
       REQUIRE(built.code == 0);
     }
-    master_ =
-        std::make_unique<Program>(std::vector<std::string>{clusterd_program(), "start", conf()},
-                                  dir_.path("out"), dir_.path("err"));
+    // What would have many a server fork, if it were heeded.
+    master_ = std::make_unique<Program>(
+        std::vector<std::string>{"env", "WEB_CONCURRENCY=3", "EGG_APP_RUN=" + dir_.path("run"),
+                                 clusterd_program(), "start", conf()},
+        dir_.path("out"), dir_.path("err"));
     INFO(log());
     REQUIRE(eventually([&] { return pids().size() == 2 || !master_->running(); }, 60s));
     REQUIRE(master_->running());
   }
 
   [[nodiscard]] std::uint16_t port() const { return port_.number(); }
+  /// What init said.
+  [[nodiscard]] const std::string& said() const { return init_.out; }
   [[nodiscard]] std::string log() const {
     return read_file(dir_.path("err")) + read_file(dir_.path("out"));
   }
@@ -127,6 +136,9 @@ class Server {
     };
     replace("127\\.0\\.0\\.1:(8080|9000)", "127.0.0.1:" + std::to_string(port()));
     if (file.filename() == "app.conf") {
+      replace("PORT = \"8080\"", "PORT = \"" + std::to_string(port()) + "\"");
+      replace("\"port\": 8080", "\"port\": " + std::to_string(port()));
+      replace("\\[\"node\"", "[\"" + node_program() + "\"");
       replace("alive = \"[0-9]s\"", "alive = \"500ms\"");
       replace("ready = \\{ http", "ready = { alive = \"500ms\", http");
       replace("workers = (\"auto\"|2)", "workers = 2");
@@ -138,6 +150,7 @@ class Server {
 
   ReservedPort port_;
   TempDir dir_;
+  Finished init_;
   std::unique_ptr<Program> master_;
 };
 
@@ -145,9 +158,15 @@ class Server {
 /// from so far: it serves them, or closes them as if they were idle.
 enum class Unread : std::uint8_t { served, closed };
 
-void survives(Server& server, const std::string& request = kHttp, Unread unread = Unread::served) {
+struct Manners {
+  std::string request{kHttp};
+  std::string answer{"hello from "};
+  Unread unread = Unread::served;
+};
+
+void survives(Server& server, const Manners& manners = {}) {
   INFO(server.log());
-  Exchanges load(server.port(), request, "hello from ");
+  Exchanges load(server.port(), manners.request, manners.answer);
   REQUIRE(eventually([&] { return load.done() > 20; }, 20s));
   CHECK(load.lost() == 0);
 
@@ -172,52 +191,80 @@ void survives(Server& server, const std::string& request = kHttp, Unread unread 
   CHECK(eventually([&] { return load.done() > done + 20; }, 20s));
   load.stop();
   const std::uint64_t leaves = 3;
-  CHECK(load.lost() <= lost + (unread == Unread::closed ? leaves * Exchanges::kClients : 0));
+  CHECK(load.lost() <= lost + (manners.unread == Unread::closed ? leaves * Exchanges::kClients : 0));
   CHECK(load.refused() == 0);
   server.master().signal(SIGTERM);
   CHECK(server.master().wait(20s) == 0);
 }
 
+/// Each worker has so many processes beside its own.
+void check_forks(const Server& server, std::size_t number) {
+  for (const pid_t pid : server.pids()) CHECK(children_of(pid).size() == number);
+}
+
 }  // namespace
 
+TEST_CASE("a program of Node goes through a crash and a leave and a reload") {
+  Server server("node");
+  survives(server, {.answer = "handled by worker, pid is "});
+}
+
+TEST_CASE("an application of Egg goes through a crash and a leave and a reload") {
+  Server server("egg", "node/egg-app");
+  survives(server, {.answer = "handled by worker, pid is "});
+}
+
+TEST_CASE("a program in Python goes through a crash and a leave and a reload") {
+  Server server("python");
+  survives(server, {.answer = "hello, my pid is "});
+}
+
 TEST_CASE("gunicorn goes through a crash and a leave and a reload") {
-  Server server("gunicorn", "wsgi");
+  Server server("gunicorn", "servers/wsgi");
+  check_forks(server, 1);
   survives(server);
 }
 
 TEST_CASE("uvicorn goes through a crash and a leave and a reload") {
-  Server server("uvicorn", "asgi");
-  survives(server, kHttp, Unread::closed);
+  Server server("uvicorn", "servers/asgi");
+  check_forks(server, 0);
+  survives(server, {.unread = Unread::closed});
 }
 
 TEST_CASE("hypercorn goes through a crash and a leave and a reload") {
-  Server server("hypercorn", "asgi");
-  survives(server, kHttp, Unread::closed);
+  Server server("hypercorn", "servers/asgi");
+  check_forks(server, 0);
+  survives(server, {.unread = Unread::closed});
 }
 
 TEST_CASE("puma goes through a crash and a leave and a reload") {
-  Server server("puma", "rack");
-  survives(server, kHttp, Unread::closed);
+  Server server("puma", "servers/rack");
+  check_forks(server, 0);
+  survives(server, {.unread = Unread::closed});
 }
 
 TEST_CASE("unicorn goes through a crash and a leave and a reload") {
-  Server server("unicorn", "rack");
+  Server server("unicorn", "servers/rack");
+  check_forks(server, 1);
   survives(server);
 }
 
 TEST_CASE("nginx goes through a crash and a leave and a reload") {
   Server server("nginx");
+  CHECK(server.said().find(": install -d -o www-data run\n") != std::string::npos);
   survives(server);
+  CHECK(server.log().find("\"GET / HTTP/1.1\" 200") != std::string::npos);
 }
 
 TEST_CASE("php-fpm goes through a crash and a leave and a reload") {
-  Server server("php-fpm", "php");
-  survives(server, fastcgi_request(server.dir().path("index.php")));
+  Server server("php-fpm", "servers/php");
+  survives(server, {.request = fastcgi_request(server.dir().path("index.php"))});
 }
 
 TEST_CASE("haproxy goes through a crash and a leave and a reload") {
   Server server("haproxy");
   survives(server);
+  CHECK(server.log().find("\"GET / HTTP/1.1\"") != std::string::npos);
 }
 
 TEST_CASE("a Go program goes through a crash and a leave and a reload") {
@@ -228,6 +275,12 @@ TEST_CASE("a Go program goes through a crash and a leave and a reload") {
 TEST_CASE("a Java program goes through a crash and a leave and a reload") {
   Server server("java");
   survives(server);
+}
+
+TEST_CASE("clients of a Java program that say nothing hold up nobody") {
+  const Server server("java");
+  const Client silent[] = {Client(server.port()), Client(server.port()), Client(server.port())};
+  for (int i = 0; i < 10; ++i) CHECK(get(server.port(), 5s).ok());
 }
 
 }  // namespace clusterd::test

@@ -61,6 +61,7 @@ struct Bench {
     std::string line;
     ino_t descriptor = 0;  ///< 0: none
   };
+  // NOLINTNEXTLINE(modernize-use-nodiscard): to take it out of the way is enough at times.
   std::optional<Heard> hear() const {
     std::array<std::byte, 4096> buffer{};
     const auto got = receive_with_fds(process.get(), buffer, 4);
@@ -71,6 +72,7 @@ struct Bench {
     return heard;
   }
   /// The number of the connection that has just come, which has to be this one.
+  // NOLINTNEXTLINE(modernize-use-nodiscard): its number is said.
   std::int64_t expect(ino_t which, std::int64_t seq) const {
     const auto heard = hear();
     REQUIRE(heard.has_value());

@@ -9,7 +9,9 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <regex>
 #include <string>
+#include <vector>
 
 using namespace clusterd;
 using namespace clusterd::config;
@@ -31,15 +33,49 @@ TEST_CASE("every recipe is right where its server is installed") {
     CAPTURE(recipe.name);
     REQUIRE(recipe.files[0].name == "app.conf");
     const Settings settings = good(std::string(recipe.files[0].text), around);
-    CHECK(settings.worker.protocol == Protocol::listen_fds);
-    CHECK(settings.worker.ready.when != Ready::When::automatic);
+    const bool speaks = recipe.name == "node" || recipe.name == "egg" || recipe.name == "python";
+    CHECK(settings.worker.protocol == (speaks ? Protocol::node : Protocol::listen_fds));
+    CHECK((settings.worker.ready.when == Ready::When::automatic) == speaks);
     // Who says auto, or nothing, gets the same.
-    const bool known = recipe.name != "go" && recipe.name != "java";
-    CHECK((protocol_of(settings.worker.command) == Protocol::listen_fds) == known);
+    const bool known = recipe.name != "go" && recipe.name != "java" && recipe.name != "python";
+    CHECK((protocol_of(settings.worker.command) == settings.worker.protocol) == known);
     CHECK(find_recipe(recipe.name) == &recipe);
   }
   CHECK(find_recipe("gunicorn2") == nullptr);
   CHECK(find_recipe("") == nullptr);
+}
+
+TEST_CASE("what is commented out in a recipe is right where the names exist") {
+  Surroundings around = surroundings();
+  around.why_not_executable = [](const std::string&) { return std::string(); };
+  around.why_not_folder = [](const std::string&) { return std::string(); };
+  for (const Recipe& recipe : recipes()) {
+    CAPTURE(recipe.name);
+    std::string text(recipe.files[0].text);
+    text = std::regex_replace(text, std::regex("# (user|cwd) = "), "$1 = ");
+    text = std::regex_replace(text, std::regex("user = \"(shop|haproxy)\""), "user = \"alice\"");
+    const Settings settings = good(text, around);
+    CHECK(settings.worker.cwd == "/srv/shop");
+    CHECK(settings.user.has_value());
+  }
+}
+
+TEST_CASE("headings of one small word in docs/recipes.md are the recipes, as completions want it") {
+  const std::string text = recipes_markdown();
+  std::vector<std::string> names;
+  const std::regex heading("\n## ([a-z][-a-z]*)\n");
+  for (std::sregex_iterator at(text.begin(), text.end(), heading), end; at != end; ++at) {
+    names.push_back((*at)[1]);
+  }
+  std::vector<std::string> wanted;
+  for (const Recipe& recipe : recipes()) wanted.emplace_back(recipe.name);
+  CHECK(names == wanted);
+}
+
+TEST_CASE("a recipe says what has to be done first") {
+  CHECK(first_steps(*find_recipe("go")) ==
+        std::vector<std::string>{"go build -o server server.go"});
+  CHECK(first_steps(*find_recipe("gunicorn")).empty());
 }
 
 TEST_CASE("init writes a recipe with all its files, and never over one") {
