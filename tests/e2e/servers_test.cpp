@@ -191,7 +191,8 @@ void survives(Server& server, const Manners& manners = {}) {
   CHECK(eventually([&] { return load.done() > done + 20; }, 20s));
   load.stop();
   const std::uint64_t leaves = 3;
-  CHECK(load.lost() <= lost + (manners.unread == Unread::closed ? leaves * Exchanges::kClients : 0));
+  CHECK(load.lost() <=
+        lost + (manners.unread == Unread::closed ? leaves * Exchanges::kClients : 0));
   CHECK(load.refused() == 0);
   server.master().signal(SIGTERM);
   CHECK(server.master().wait(20s) == 0);
