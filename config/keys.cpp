@@ -85,8 +85,7 @@ constexpr Key kKeys[] = {
      "files with more of them, as NAME=VALUE lines; env goes first"},
     {"worker", "protocol", Form::text,
      R"("native", "node", "node-fork", "listen-fds", "none" or "auto")", R"("auto")",
-     "how master and worker talk; auto: node, the servers of recipes.md but Go and Java, else "
-     "native"},
+     "how master and worker talk; auto knows it by the program"},
     {"worker", "stdin", Form::text, "name of a [[listen]]", "none",
      "listen-fds: a socket that is descriptor 0 as well", R"("http")"},
     {"worker", "ready", Form::other,
@@ -97,7 +96,7 @@ constexpr Key kKeys[] = {
      "listen-fds, none: the signal that asks a worker to leave"},
     {"worker", "policy", Form::text,
      R"("round-robin", "accept-race", "least-connections" or "sticky")", R"("round-robin")",
-     "of what a Node program opens, in no [[listen]]; else NODE_CLUSTER_SCHED_POLICY decides"},
+     "of addresses that a program of Node opens, in no [[listen]]"},
     {"worker", "ready_timeout", Form::text, "duration", R"("30s")",
      "a new worker must be ready in this time"},
     {"worker", "drain_timeout", Form::text, "duration", R"("5s")",

@@ -26,6 +26,12 @@ constexpr std::string_view kEnd = R"(
 - `address`: an abstract socket (`unix:@name`) is refused, since it has no permissions. `mode`,
   `owner` and `group` are for `unix:` alone, `nodelay` and `defer_accept` for TCP, `v6only` for
   IPv6, `backlog` and `queue_timeout` for all but `udp://`.
+- `worker.protocol = "auto"` is `node` for node (by its name, behind `env`, or by the first line
+  of a script), `listen-fds` for gunicorn, uvicorn, hypercorn, puma, unicorn, nginx, haproxy and
+  php-fpm, and `native` for all others.
+- `worker.policy` is for addresses in no `[[listen]]`. Where it is not set,
+  `NODE_CLUSTER_SCHED_POLICY` decides (`rr` or `none`), from the workers' environment or else
+  the master's.
 - `protocol = "listen-fds"` is for servers that inherit their listening sockets. They find those
   from descriptor 3 on, in the order of app.conf, and `LISTEN_FDS`, `LISTEN_PID` and
   `LISTEN_FDNAMES` (in a name a `:` and what else cannot be there becomes a `_`);

@@ -50,7 +50,7 @@ pid_t other_than(const NodeApp& app, pid_t pid) {
 }  // namespace
 
 TEST_CASE("whatever a Node worker says, it goes on, and so does everybody else") {
-  static const std::string kOdd[] = {
+  static const std::string odd[] = {
       "null",
       "42",
       "-1.5e300",
@@ -73,7 +73,7 @@ TEST_CASE("whatever a Node worker says, it goes on, and so does everybody else")
     NodeApp app(setting, {.app = "routes.js"});
     const auto pids = app.pids();
     std::size_t sent = 0;
-    for (const std::string& message : kOdd) {
+    for (const std::string& message : odd) {
       CAPTURE(message);
       (void)send(app, message);
       app.await("sent", ++sent);
