@@ -63,7 +63,6 @@ std::string path_of(const std::string& address) {
 
 Result<Endpoint> endpoint_of(const CheckedJson& json, std::string_view act) {
   constexpr std::int64_t kV6Only = 1;
-  constexpr std::int64_t kReuseAddress = 4;
   Endpoint at;
   at.index = json.integer("index").value_or(0);
   at.backlog = std::max<std::int64_t>(0, json.integer("backlog").value_or(0));
@@ -90,7 +89,6 @@ Result<Endpoint> endpoint_of(const CheckedJson& json, std::string_view act) {
   at.port = static_cast<std::uint16_t>(port);
   const std::int64_t flags = json.integer("flags").value_or(0);
   at.v6only = (flags & kV6Only) != 0;
-  at.reuse_address = at.is_udp() && (flags & kReuseAddress) != 0;
   return at;
 }
 

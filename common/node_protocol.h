@@ -35,7 +35,6 @@ struct Endpoint {
   std::int64_t index = 0;  ///< the worker's own count of equal ones; the same in all workers
   std::int64_t backlog = 0;
   bool v6only = false;
-  bool reuse_address = false;
   bool readable_all = false;  ///< unix_socket: its file is everybody's to read, ...
   bool writable_all = false;  ///< ... or to write
 

@@ -95,8 +95,6 @@ struct DialoguePartner {
 
 /// The child gets a channel.
 [[nodiscard]] bool has_channel(config::Protocol protocol);
-/// Why no child can be started so, or nothing.
-[[nodiscard]] std::string why_not(config::Protocol protocol);
 [[nodiscard]] std::unique_ptr<Dialogue> dialogue_of(config::Protocol protocol,
                                                     const DialogueNeeds& needs,
                                                     DialoguePartner partner);

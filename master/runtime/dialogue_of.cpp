@@ -22,18 +22,6 @@ bool has_channel(Protocol protocol) {
   return false;
 }
 
-std::string why_not(Protocol protocol) {
-  switch (protocol) {
-    case Protocol::native:
-    case Protocol::node:
-    case Protocol::node_fork:
-    case Protocol::listen_fds:
-    case Protocol::none:
-      break;
-  }
-  return "";
-}
-
 std::unique_ptr<Dialogue> dialogue_of(Protocol protocol, const DialogueNeeds& needs,
                                       DialoguePartner partner) {
   switch (protocol) {

@@ -153,7 +153,7 @@ Result<NodeListeners::Index> NodeListeners::open(Generation generation, const no
     warn_of_privilege(at);
     return refused(std::errc::permission_denied);
   }
-  const auto index = add(generation, at, to_listen(at, settings.worker));
+  auto index = add(generation, at, to_listen(at, settings.worker));
   if (!index) return index;
   if (auto served = serve(*index); !served) {
     dispatcher_.remove_listener(*index);

@@ -44,7 +44,6 @@ Result<std::unique_ptr<Child>> Supervisor::spawn(const core::Spawn& spawn) {
   const ChildId id = spawn.child;
   const config::Settings& settings = settings_of(id);
   const config::Protocol protocol = protocol_of(id, settings);
-  if (std::string why = why_not(protocol); !why.empty()) return make_error(std::move(why));
   int ends[2] = {-1, -1};
   // The child's end blocks, as a simple program expects. Ours is never read or written but with
   // MSG_DONTWAIT.
