@@ -1,12 +1,14 @@
 #include "agent/builtin_agent.h"
 
 #include "agent/http_server.h"
+#include "agent/log_writer.h"
 #include "common/channel_client.h"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <optional>
 #include <sys/stat.h>
@@ -22,6 +24,17 @@ constexpr off_t kMostMetrics = 64 * 1024 * 1024;
 int fail(const Error& error) {
   std::fprintf(stderr, "clusterd agent: %s\n", error.message().c_str());
   return kExitFailed;
+}
+
+void complain(const std::string& text) {
+  std::fprintf(stderr, "clusterd agent: %s\n", text.c_str());
+}
+
+/// A file that may grow no more (RLIMIT_FSIZE) is an error of the write.
+void ignore_too_large_files() {
+  struct sigaction ignore{};
+  ignore.sa_handler = SIG_IGN;
+  ::sigaction(SIGXFSZ, &ignore, nullptr);
 }
 
 /// The text of a file in memory, or nullptr.
@@ -46,18 +59,23 @@ class Agent {
       : channel_(std::move(channel)),
         readable_(io_, channel_.fd()),
         inquiry_(io_, [this](const protocol::Report& report) { say(report); }),
-        server_(io_, inquiry_) {}
+        server_(io_, inquiry_),
+        log_(io_, {.period_over = [this] { say(protocol::LogWritten{"", true}); },
+                   .wrote = [this](const std::string& why) { say(protocol::LogWritten{why}); },
+                   .complain = &complain}) {}
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
   ~Agent() { readable_.release(); }  // the descriptor is the channel's
 
   [[nodiscard]] int run() {
-    if (auto welcome = channel_.hello(); !welcome) return fail(welcome.error());
-    if (auto said = channel_.send(encode(protocol::Ready{})); !said) return fail(said.error());
+    const auto welcome = channel_.hello();
+    if (!welcome) return fail(welcome.error());
+    if (!welcome->log) say(protocol::Ready{});
     // What came in one read with the welcome is here already.
     if (auto heard = hear(); !heard) return fail(heard.error());
     wait();
     io_.run();
+    log_.finish();
     return failed_ ? fail(*failed_) : 0;
   }
 
@@ -101,14 +119,28 @@ class Agent {
     return {};
   }
 
+  Result<void> on(const protocol::WriteLog& order) {
+    auto fds = channel_.take_fds(order.fds);
+    if (!fds) return fds.error();
+    ignore_too_large_files();
+    if (fds->empty()) {
+      log_.begin_again(order.rules);
+      return {};
+    }
+    auto begun = log_.begin(std::move(fds->front()), order.path, order.rules);
+    if (!begun && order.must) return begun;
+    say(protocol::Ready{});
+    return {};
+  }
+
   /// Nothing else of it is for this version's agent.
   template <typename Other>
   Result<void> on(const Other&) {
     return {};
   }
 
-  void say(const protocol::Report& report) {
-    if (auto said = channel_.send(encode(report)); !said) end(said.error());
+  void say(const auto& message) {
+    if (auto said = channel_.send(encode(message)); !said) end(said.error());
   }
 
   void end(std::optional<Error> why) {
@@ -121,6 +153,7 @@ class Agent {
   boost::asio::posix::stream_descriptor readable_;
   Inquiry inquiry_;
   HttpServer server_;
+  LogWriter log_;
   std::optional<Error> failed_;
 };
 

@@ -9,12 +9,13 @@ if(CLUSTERD_PROGRAM)
   install(TARGETS clusterd RUNTIME COMPONENT program)
 endif()
 
-install(TARGETS clusterd_worker clusterd_worker_shared EXPORT clusterd
+install(TARGETS clusterd_worker clusterd_worker_shared clusterd_agent clusterd_agent_shared
+  EXPORT clusterd
   ARCHIVE COMPONENT development
   LIBRARY COMPONENT library NAMELINK_COMPONENT development)
 # An export of its own: only who asks for it has to have Boost.
 install(TARGETS clusterd_asio EXPORT clusterd_asio)
-install(DIRECTORY worker/include/clusterd
+install(DIRECTORY worker/include/clusterd agent/include/clusterd
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development
   FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
 
@@ -45,8 +46,10 @@ set(pc_includedir "\${prefix}")
 cmake_path(APPEND pc_includedir ${CMAKE_INSTALL_INCLUDEDIR})
 list(TRANSFORM clusterd_cxx_libraries PREPEND -l OUTPUT_VARIABLE pc_libs_private)
 list(JOIN pc_libs_private " " pc_libs_private)
-configure_file(cmake/clusterd-worker.pc.in ${package_build_dir}/clusterd-worker.pc @ONLY)
-install(FILES ${package_build_dir}/clusterd-worker.pc
+foreach(library worker agent)
+  configure_file(cmake/clusterd-${library}.pc.in ${package_build_dir}/clusterd-${library}.pc @ONLY)
+endforeach()
+install(FILES ${package_build_dir}/clusterd-worker.pc ${package_build_dir}/clusterd-agent.pc
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
 
 # systemd looks there if the prefix is /usr or /usr/local. The units name no folder of the prefix:
@@ -67,7 +70,8 @@ install(DIRECTORY docs
 install(DIRECTORY examples
   DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT documentation
   FILES_MATCHING PATTERN "*.c" PATTERN "*.cpp" PATTERN "*.py" PATTERN "*.js" PATTERN "*.go"
-  PATTERN "*.java" PATTERN "*.conf" PATTERN "*.cfg" PATTERN "__pycache__" EXCLUDE)
+  PATTERN "*.java" PATTERN "*.conf" PATTERN "*.cfg" PATTERN "source.txt"
+  PATTERN "__pycache__" EXCLUDE)
 file(READ config/app.conf example)
 string(REPLACE "../build/release/examples/http-worker" "./http-worker" example "${example}")
 string(REPLACE "`clusterd start config/app.conf`" "`clusterd start app.conf`" example "${example}")

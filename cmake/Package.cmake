@@ -1,6 +1,6 @@
 # The Debian packages, made by scripts/package: `clusterd`, all that runs; `libclusterd-worker0`,
-# the shared worker library; and `libclusterd-dev`, what programs with it are built with. What they
-# need is read from the programs themselves.
+# the shared libraries of workers and of agents; and `libclusterd-dev`, what programs with them are
+# built with. What they need is read from the programs themselves.
 if(NOT CMAKE_INSTALL_PREFIX STREQUAL "/usr")
   return()
 endif()
@@ -48,7 +48,9 @@ set(CPACK_DEBIAN_CLUSTERD_PACKAGE_CONTROL_EXTRA
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME libclusterd-worker0)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_LIBRARY_DESCRIPTION
-"The library that a program links to run as a worker of clusterd, or by itself.")
+"The libraries that a program links to run as a worker of clusterd, or by itself
+(libclusterd-worker.so.0), or as the agent program beside the workers
+(libclusterd-agent.so.0).")
 
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libclusterd-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
@@ -56,8 +58,9 @@ set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
   "libclusterd-worker0 (= ${PROJECT_VERSION}-${release})")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SUGGESTS "clusterd, libboost-dev")
 set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION
-"What a program with the worker library is built with: headers for C and C++,
-the static library, and what CMake and pkg-config need to find them. With
-Boost's headers there are an acceptor for Asio and sessions on top of it.")
+"What a program with the worker library or the agent library is built with:
+headers for C and C++, the static libraries, and what CMake and pkg-config need
+to find them. With Boost's headers there are an acceptor for Asio and sessions
+on top of it.")
 
 include(CPack)

@@ -44,8 +44,8 @@ std::optional<ChannelClient> ChannelClient::from_environment() {
   return ChannelClient(UniqueFd(number));
 }
 
-Result<protocol::Welcome> ChannelClient::hello(bool heartbeat) {
-  const protocol::Hello hello{protocol::kVersion, heartbeat};
+Result<protocol::Welcome> ChannelClient::hello(bool heartbeat, bool tells_heard) {
+  const protocol::Hello hello{protocol::kVersion, heartbeat, tells_heard};
   if (auto sent = send(encode(hello)); !sent) return sent.error();
   for (;;) {
     auto message = wait();
@@ -72,7 +72,7 @@ Result<void> ChannelClient::send(const std::string& line) {
 }
 
 Result<bool> ChannelClient::receive() {
-  std::array<std::byte, 16 * 1024> buffer;
+  std::array<std::byte, 64 * 1024> buffer;
   auto received = receive_with_fds(fd(), buffer, kMaxPassedFds);
   if (!received) {
     if (received.error().code == std::errc::resource_unavailable_try_again) return true;

@@ -22,10 +22,11 @@ class ChannelClient {
 
   explicit ChannelClient(UniqueFd fd) : fd_(std::move(fd)) {}
 
-  /// Says hello, and whether the turns of this child's loop can be watched, and waits for the
-  /// welcome. From then on the death of the master is seen as the end of the channel, and the TERM
-  /// that was to be sent for it is taken off.
-  [[nodiscard]] Result<protocol::Welcome> hello(bool heartbeat = false);
+  /// Says hello, and whether the turns of this child's loop can be watched, and whether it will
+  /// tell how many messages it has heard, and waits for the welcome. From then on the death of the
+  /// master is seen as the end of the channel, and the TERM that was to be sent for it is taken
+  /// off.
+  [[nodiscard]] Result<protocol::Welcome> hello(bool heartbeat = false, bool tells_heard = false);
 
   [[nodiscard]] int fd() const { return fd_.get(); }
 

@@ -17,6 +17,8 @@ struct Envelope {
   Recipient to;
   std::string data = "null";    ///< JSON, as written
   std::int64_t sender_pid = 0;  ///< as the sender says it; 0 = it does not
+  std::int64_t request = 0;     ///< its number, if it wants an answer
+  std::int64_t reply = 0;       ///< the number of the request that this answers
 
   friend bool operator==(const Envelope&, const Envelope&) = default;
 };
@@ -24,11 +26,24 @@ struct Envelope {
 /// Nothing if it is no object with a text as its "action".
 [[nodiscard]] std::optional<Envelope> open_envelope(const CheckedJson& json);
 
+/// What of it decides where it goes.
+struct Routing {
+  Recipient to;
+  std::int64_t request = 0;
+  std::int64_t reply = 0;
+  std::int64_t sender_pid = 0;  ///< as the sender says it; 0 = it does not
+
+  friend bool operator==(const Routing&, const Routing&) = default;
+};
+
+/// The same without a copy of anything.
+[[nodiscard]] std::optional<Routing> read_routing(const CheckedJson& json);
+
 /// With the newline. `data` is JSON on one line.
 [[nodiscard]] std::string seal_envelope(const Envelope& envelope);
 
-/// Checks `json` and puts it on one line: outside of strings, where a line break may not be, it is
-/// white space. Nothing if it is no JSON.
+/// Checks `json`, which is to be a message's data, and puts it on one line: outside of strings,
+/// where a line break may not be, it is white space. Nothing if it is no JSON.
 [[nodiscard]] std::optional<std::string> on_one_line(std::string_view json,
                                                      JsonError* error = nullptr);
 

@@ -13,6 +13,10 @@ inline constexpr const char* kEnvChannelFd = "CLUSTERD_CHANNEL_FD";   ///< alway
 /// What a hook finds beside the cluster's name: which event it was started for.
 inline constexpr const char* kEnvEvent = "CLUSTERD_EVENT";
 
+/// What the program of a schedule finds: which one, and which run it is.
+inline constexpr const char* kEnvSchedule = "CLUSTERD_SCHEDULE";
+inline constexpr const char* kEnvRun = "CLUSTERD_RUN";
+
 /// The channel's number in the child. Low, since Node marks only low numbers close-on-exec.
 inline constexpr int kChannelFd = 3;
 

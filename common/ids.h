@@ -12,7 +12,9 @@ enum class SlotId : std::uint32_t {};
 /// One load of the configuration: workers of one generation run the same program and settings.
 enum class Generation : std::uint32_t {};
 
-enum class Role : std::uint8_t { agent, worker };
+/// Who a child is for the master: the agent that is this program itself, the user's agent program,
+/// or a worker.
+enum class Role : std::uint8_t { agent, program, worker };  // in this order they start
 
 /// One life of one child. `number` is 1, 2, ... within its role and never used again; for a
 /// worker it is CLUSTERD_WORKER_ID.
@@ -23,6 +25,8 @@ struct ChildId {
   friend auto operator<=>(const ChildId&, const ChildId&) = default;
 };
 
+inline constexpr Role kRoles[] = {Role::agent, Role::program, Role::worker};
+
 [[nodiscard]] constexpr std::uint32_t number_of(SlotId slot) {
   return static_cast<std::uint32_t>(slot);
 }
@@ -30,9 +34,21 @@ struct ChildId {
   return static_cast<std::uint32_t>(generation);
 }
 
-/// "worker 7", "agent 1"
+/// "worker", "agent program", "agent"
+[[nodiscard]] constexpr const char* to_string(Role role) {
+  switch (role) {
+    case Role::agent:
+      return "agent";
+    case Role::program:
+      return "agent program";
+    case Role::worker:
+      break;
+  }
+  return "worker";
+}
+/// "worker 7", "agent program 2", "agent 1"
 [[nodiscard]] inline std::string to_string(ChildId id) {
-  return (id.role == Role::agent ? "agent " : "worker ") + std::to_string(id.number);
+  return std::string(to_string(id.role)) + ' ' + std::to_string(id.number);
 }
 
 }  // namespace clusterd

@@ -1,6 +1,7 @@
 #include "common/json.h"
 
 #include "common/escaped.h"
+#include "common/json_text.h"
 
 #include <algorithm>
 #include <charconv>
@@ -86,8 +87,16 @@ void append_escaped(std::string& out, char c) {
   out += kHex[byte & 0xF];
 }
 
+/// Stands for itself, on a terminal too.
+bool is_plain(char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; }
+
 void append_quoted(std::string& out, std::string_view text) {
   out += '"';
+  // Most texts are nothing but this.
+  const auto* const special = std::find_if_not(text.begin(), text.end(), is_plain);
+  const auto plain = static_cast<std::size_t>(special - text.begin());
+  out.append(text, 0, plain);
+  text.remove_prefix(plain);
   while (!text.empty()) {
     const Utf8Sequence sequence = scan_utf8(text);
     const std::size_t length = sequence.whole ? sequence.length : 1;
@@ -113,6 +122,8 @@ void append_number(std::string& out, Number number) {
 }
 
 }  // namespace
+
+void append_json_string(std::string& out, std::string_view text) { append_quoted(out, text); }
 
 const JsonMember* CheckedJson::find(std::string_view key) const {
   // A backslash in a listed key always belongs to an escape, so it stands for something else.

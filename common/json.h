@@ -53,6 +53,14 @@ struct CheckedJson {
 [[nodiscard]] std::optional<CheckedJson> check_json(std::string_view text,
                                                     JsonError* error = nullptr);
 
+/// The same into `checked`, whose memory is used again. Its content is nothing if it fails.
+[[nodiscard]] bool check_json(std::string_view text, CheckedJson& checked,
+                              JsonError* error = nullptr);
+
+/// Checks a value that is to be a member's: it may be nested as deeply as that leaves, and what it
+/// is made of is not listed.
+[[nodiscard]] bool check_member_json(std::string_view text, JsonError* error = nullptr);
+
 /// Decodes a string value as written (with its quotes). A lone surrogate becomes U+FFFD. The text
 /// must have passed the check; any other gives some string, but is safe.
 [[nodiscard]] std::string decode_json_string(std::string_view quoted);

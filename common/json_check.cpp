@@ -1,6 +1,7 @@
 #include "common/json.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace clusterd {
 namespace {
@@ -15,15 +16,29 @@ bool is_plain(char c) {
   return byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\';
 }
 
+/// Eight bytes at once: whether each stands for itself. A byte that does may be called another
+/// after one that does not.
+bool are_plain(const char* at) {
+  constexpr std::uint64_t kOnes = 0x0101'0101'0101'0101U;
+  constexpr std::uint64_t kHigh = 0x80 * kOnes;
+  std::uint64_t bytes = 0;
+  std::memcpy(&bytes, at, sizeof bytes);
+  const auto has_zero = [](std::uint64_t word) { return (word - kOnes) & ~word & kHigh; };
+  const std::uint64_t controls = (bytes - 0x20 * kOnes) & ~bytes & kHigh;
+  const std::uint64_t marks = has_zero(bytes ^ ('"' * kOnes)) | has_zero(bytes ^ ('\\' * kOnes));
+  return ((bytes & kHigh) | controls | marks) == 0;
+}
+
 /// One walk over the text. Each function takes what it is named after, or fails and returns false.
 /// The recursion value() -> object() -> member() -> value() is no deeper than kMaxJsonDepth.
 class Checker {
  public:
-  explicit Checker(std::string_view text) : text_(text) {}
+  Checker(std::string_view text, CheckedJson& result, int depth = 0)
+      : checked(result), text_(text), depth_(depth) {}
 
   bool run();
 
-  CheckedJson checked;
+  CheckedJson& checked;
   JsonError error;
 
  private:
@@ -49,7 +64,7 @@ class Checker {
 
   std::string_view text_;
   std::size_t at_ = 0;
-  int depth_ = 0;
+  int depth_;  ///< of objects and arrays around it
 };
 
 bool Checker::run() {
@@ -145,6 +160,7 @@ bool Checker::enter() {
 bool Checker::string() {
   ++at_;
   while (true) {
+    while (text_.size() - at_ >= 8 && are_plain(text_.data() + at_)) at_ += 8;
     while (!at_end() && is_plain(text_[at_])) ++at_;
     if (skip('"')) return true;
     if (!(peek() == '\\' ? escape() : beyond_ascii())) return false;
@@ -258,10 +274,27 @@ Utf8Sequence scan_utf8(std::string_view text) {
 }
 
 std::optional<CheckedJson> check_json(std::string_view text, JsonError* error) {
-  Checker checker(text);
-  if (checker.run()) return std::move(checker.checked);
+  CheckedJson checked;
+  if (!check_json(text, checked, error)) return std::nullopt;
+  return checked;
+}
+
+bool check_json(std::string_view text, CheckedJson& checked, JsonError* error) {
+  checked.kind = JsonKind::null;
+  checked.members.clear();
+  Checker checker(text, checked);
+  if (checker.run()) return true;
+  checked.members.clear();
   if (error != nullptr) *error = checker.error;
-  return std::nullopt;
+  return false;
+}
+
+bool check_member_json(std::string_view text, JsonError* error) {
+  CheckedJson nothing;  // listed is only what is not inside of another value
+  Checker checker(text, nothing, 1);
+  if (checker.run()) return true;
+  if (error != nullptr) *error = checker.error;
+  return false;
 }
 
 }  // namespace clusterd

@@ -1,91 +1,45 @@
 #include "common/log.h"
 
-#include "common/clock.h"
 #include "common/escaped.h"
-#include "common/nonblocking_writer.h"
+#include "common/log_line.h"
+#include "common/log_streams.h"
 #include "common/tail.h"
 
 #include <spdlog/details/null_mutex.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 
-#include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <optional>
-#include <poll.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace clusterd::log {
 namespace {
 
-constexpr std::size_t kMostWaiting = 1280 * 1024;
-/// Of that, what the log has to itself.
-constexpr std::size_t kReserve = 256 * 1024;
 constexpr std::size_t kRemembered = 8 * 1024;
-constexpr auto kLastChance = std::chrono::seconds(1);
-constexpr int kNobodyReadsMs = 100;
 
-bool same_file(int one, int other) {
-  struct stat a{};
-  struct stat b{};
-  return ::fstat(one, &a) == 0 && ::fstat(other, &b) == 0 && a.st_dev == b.st_dev &&
-         a.st_ino == b.st_ino;
+Format& chosen_format() {
+  static Format instance = Format::text;
+  return instance;
 }
 
-/// Our stdout and stderr.
-class Streams {
- public:
-  Streams() : error_(STDERR_FILENO, kMostWaiting, kReserve) {
-    // With a writer for each, what one left half written the other would write into.
-    if (!same_file(STDOUT_FILENO, STDERR_FILENO)) out_.emplace(STDOUT_FILENO, kMostWaiting);
-  }
-
-  void write(std::string_view line) {
-    tell_if_waiting([&] { error_.write(line); });
-  }
-  void pass(Stream to, std::string_view lines) {
-    tell_if_waiting([&] { (to == Stream::out && out_ ? *out_ : error_).pass(lines); });
-  }
-  [[nodiscard]] std::uint64_t dropped() const {
-    return error_.dropped() + (out_ ? out_->dropped() : 0);
-  }
-  bool flush() {
-    const bool out = !out_ || out_->flush();
-    return error_.flush() && out;
-  }
-  void finish();
-
-  std::function<void()> on_waiting;
-
- private:
-  [[nodiscard]] bool waiting() const { return error_.waiting() || (out_ && out_->waiting()); }
-  template <typename Write>
-  void tell_if_waiting(Write write) {
-    const bool waited = waiting();
-    write();
-    if (!waited && waiting() && on_waiting) on_waiting();
-  }
-
-  NonblockingWriter error_;
-  std::optional<NonblockingWriter> out_;
-};
-
-void Streams::finish() {
-  const TimePoint end = Clock::now() + kLastChance;
-  while (!flush() && Clock::now() < end) {
-    std::array<pollfd, 2> slow{{{-1, POLLOUT, 0}, {-1, POLLOUT, 0}}};
-    if (error_.waiting()) slow[0].fd = error_.fd();
-    if (out_ && out_->waiting()) slow[1].fd = out_->fd();
-    if (::poll(slow.data(), slow.size(), kNobodyReadsMs) <= 0) break;
-  }
+std::string as_json(std::chrono::system_clock::time_point when, std::string_view level,
+                    std::string_view text) {
+  const LogOrigin us{LogOrigin::Kind::master, 0, ::getpid()};
+  return log_line_json(when, us, {level}, text) + "\n";
 }
 
-std::unique_ptr<Streams>& streams() {
-  static std::unique_ptr<Streams> instance;
+std::string said_of_dropped(std::uint64_t count) {
+  const std::string text = "(" + std::to_string(count) + " log lines dropped)";
+  if (chosen_format() == Format::text) return text + "\n";
+  return as_json(std::chrono::system_clock::now(), "warning", text);
+}
+
+std::unique_ptr<LogStreams>& streams() {
+  static std::unique_ptr<LogStreams> instance;
   return instance;
 }
 
@@ -93,6 +47,7 @@ std::unique_ptr<Streams>& streams() {
 struct Memory {
   std::uint64_t dropped = 0;  ///< by those that were before
   std::optional<Tail> tail;
+  OnLine on_line;
 };
 
 Memory& memory() {
@@ -110,9 +65,16 @@ class Sink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> 
 
  protected:
   void sink_it_(const spdlog::details::log_msg& message) override {
+    const auto level = spdlog::level::to_string_view(message.level);
+    const std::string_view word(level.data(), level.size());
+    const std::string_view text(message.payload.data(), message.payload.size());
+    if (memory().on_line) memory().on_line(message.time, word, text);
     spdlog::memory_buf_t line;
     formatter_->format(message, line);
     keep({line.data(), line.size()});
+    if (chosen_format() == Format::json) {
+      return streams()->write(as_json(message.time, word, text));
+    }
     if (colour_ && message.color_range_end > message.color_range_start) {
       streams()->write(coloured(message, {line.data(), line.size()}));
     } else {
@@ -164,10 +126,11 @@ spdlog::level::level_enum to_spdlog(Level level) {
 
 }  // namespace
 
-void start(std::string_view who, Level level) {
+void start(std::string_view who, Level level, Format format) {
   const char* no_colour = std::getenv("NO_COLOR");
   const bool plain = no_colour != nullptr && *no_colour != '\0';
-  streams() = std::make_unique<Streams>();
+  chosen_format() = format;
+  streams() = std::make_unique<LogStreams>(&said_of_dropped);
   logger() = std::make_shared<spdlog::logger>(
       std::string(who), std::make_shared<Sink>(::isatty(STDERR_FILENO) == 1 && !plain));
   logger()->set_pattern("%Y-%m-%d %H:%M:%S.%e %^%-7l%$ %n[%P] %v");
@@ -178,6 +141,25 @@ void set_level(Level level) {
   if (logger()) logger()->set_level(to_spdlog(level));
 }
 
+void set_format(Format format) { chosen_format() = format; }
+
+Format format() { return chosen_format(); }
+
+void write_into(int pipe) {
+  if (streams()) streams()->write_into(pipe);
+}
+
+std::uint64_t written() { return streams() ? streams()->written() : 0; }
+
+void aside(std::string_view text) {
+  const std::string whole = "clusterd: " + escaped(text) + "\n";
+  if (streams()) streams()->aside(whole);
+}
+
+std::string take_rest() { return streams() ? streams()->take_rest() : ""; }
+
+void on_line(OnLine callback) { memory().on_line = std::move(callback); }
+
 /// Here, for all: what a line quotes of a child, or of anybody, is one line and moves no cursor.
 void write(Level level, std::string_view words) {
   const std::string text = escaped(words);
@@ -186,14 +168,15 @@ void write(Level level, std::string_view words) {
 
 void pass(Stream to, std::string_view lines) {
   if (to == Stream::error) keep(lines);
-  if (streams()) streams()->pass(to, lines);
+  if (streams()) streams()->pass(to == Stream::out, lines);
 }
 
 void say(std::string_view line) {
   const std::string whole = std::string(line) + "\n";
   keep(whole);
   if (streams()) {
-    streams()->write(whole);
+    const bool json = chosen_format() == Format::json;
+    streams()->write(json ? as_json(std::chrono::system_clock::now(), "error", line) : whole);
   } else {
     std::fputs(whole.c_str(), stderr);
   }
@@ -212,7 +195,7 @@ void reopened() {
   streams()->flush();
   memory().dropped += streams()->dropped();
   auto on_waiting = std::move(streams()->on_waiting);
-  streams() = std::make_unique<Streams>();
+  streams() = std::make_unique<LogStreams>(&said_of_dropped);
   streams()->on_waiting = std::move(on_waiting);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -11,12 +12,30 @@
 namespace clusterd::log {
 
 enum class Level : std::uint8_t { trace, debug, info, warn, error, off };
+enum class Format : std::uint8_t { text, json };
 
 /// `who` stands in each line: "master", "agent". Colour if stderr is a terminal and NO_COLOR is
 /// not set.
-void start(std::string_view who, Level level);
+void start(std::string_view who, Level level, Format format = Format::text);
 /// Of the lines that follow.
 void set_level(Level level);
+void set_format(Format format);
+[[nodiscard]] Format format();
+
+/// From now on all goes into this pipe and nothing to stdout and stderr. Its end stays the
+/// caller's.
+void write_into(int pipe);
+/// Bytes that went into the pipe.
+[[nodiscard]] std::uint64_t written();
+/// A line on stderr, for who looks there since the log goes nowhere.
+void aside(std::string_view text);
+/// What waits for room in the pipe, to be written by somebody else.
+[[nodiscard]] std::string take_rest();
+
+/// Called with each line of our own that is important enough.
+using OnLine = std::function<void(std::chrono::system_clock::time_point when,
+                                  std::string_view level, std::string_view text)>;
+void on_line(OnLine callback);
 
 void write(Level level, std::string_view text);
 inline void debug(std::string_view text) { write(Level::debug, text); }

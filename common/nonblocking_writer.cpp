@@ -74,6 +74,13 @@ bool NonblockingWriter::flush() {
   return !waiting();
 }
 
+std::string NonblockingWriter::take_rest() {
+  if (dropped_unsaid_ > 0) report_dropped();
+  std::string rest = buffer_.substr(std::exchange(sent_, 0));
+  buffer_.clear();
+  return rest;
+}
+
 void NonblockingWriter::report_dropped() {
   const std::uint64_t count = std::exchange(dropped_unsaid_, 0);
   if (!tell(count, "")) lost_unsaid_ += count;
@@ -91,7 +98,8 @@ void NonblockingWriter::report_lost() {
 bool NonblockingWriter::tell(std::uint64_t count, const char* begin) {
   const std::uint64_t lost = lost_unsaid_;
   const std::uint64_t dropped = dropped_;
-  const std::string said = begin + ("(" + std::to_string(count) + " log lines dropped)\n");
+  const std::string said =
+      begin + (words_ ? words_(count) : "(" + std::to_string(count) + " log lines dropped)\n");
   const std::size_t written = waiting() ? 0 : try_write(said);
   if (lost_unsaid_ == lost) {
     buffer_.append(said, written);
@@ -124,6 +132,7 @@ std::size_t NonblockingWriter::try_write(std::string_view bytes) {
                           : ::write(fd_, rest.data(), rest.size());
     if (n >= 0) {
       done += static_cast<std::size_t>(n);
+      written_ += static_cast<std::uint64_t>(n);
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
       break;
     } else if (errno != EINTR) {

@@ -4,8 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace clusterd {
 
@@ -32,10 +34,19 @@ class NonblockingWriter {
   /// Sends on what waits. True if nothing is left.
   bool flush();
 
+  /// How it is said that so many lines are missing, as a line with its newline.
+  using Words = std::function<std::string(std::uint64_t count)>;
+  void say_dropped_as(Words words) { words_ = std::move(words); }
+
+  /// What waits, to be written by somebody else; nothing waits then.
+  [[nodiscard]] std::string take_rest();
+
   /// There is something left to say.
   [[nodiscard]] bool waiting() const { return waiting_bytes() > 0 || dropped_unsaid_ > 0; }
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
   [[nodiscard]] int fd() const { return fd_; }
+  /// Bytes that went out.
+  [[nodiscard]] std::uint64_t written() const { return written_; }
 
  private:
   [[nodiscard]] std::size_t waiting_bytes() const { return buffer_.size() - sent_; }
@@ -60,6 +71,8 @@ class NonblockingWriter {
   std::uint64_t dropped_unsaid_ = 0;
   std::uint64_t lost_unsaid_ = 0;  ///< to a full disk, say: told by the next line that goes out
   bool cut_ = false;               ///< the last that was written is no whole line
+  std::uint64_t written_ = 0;
+  Words words_;
 };
 
 }  // namespace clusterd

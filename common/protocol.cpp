@@ -1,46 +1,22 @@
 #include "common/protocol.h"
 
 #include "common/json.h"
+#include "common/protocol_line.h"
 
 #include <limits>
 
 namespace clusterd::protocol {
 namespace {
 
-constexpr const char* kCommand = "CLUSTERD";
-
-/// A line that passed the check: ours, with its act, or somebody else's.
-struct Opened {
-  CheckedJson json;
-  std::optional<std::string> act;
-};
-
-Result<Opened> open_line(std::string_view line) {
-  JsonError wrong;
-  auto json = check_json(line, &wrong);
-  if (!json) {
-    return make_error("a line that is no JSON: " + std::string(wrong.what) + " at byte " +
-                      std::to_string(wrong.offset));
-  }
-  Opened opened{std::move(*json), std::nullopt};
-  if (opened.json.string("cmd") != kCommand) return opened;
-  opened.act = opened.json.string("act");
-  if (!opened.act) return make_error("a CLUSTERD line without \"act\"");
-  return opened;
+/// The act of a checked line that is ours; nothing in one that is not.
+Result<std::optional<std::string>> act_of(const CheckedJson& json) {
+  if (json.string("cmd") != kCommand) return std::optional<std::string>();
+  auto act = json.string("act");
+  if (!act) return make_error("a CLUSTERD line without \"act\"");
+  return act;
 }
 
-/// The beginning of a text that is UTF-8, cut between two characters.
-std::string cut(std::string text, std::size_t most) {
-  if (text.size() <= most) return text;
-  const auto goes_on = [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; };
-  while (most > 0 && goes_on(text[most])) --most;
-  text.resize(most);
-  return text;
-}
-
-Suicide suicide(const CheckedJson& json) {
-  return {cut(json.string("reason").value_or(""), kLongestReason)};
-}
+Suicide suicide(const CheckedJson& json) { return {reason_of(json.string("reason").value_or(""))}; }
 
 /// A message between programs, if it is one.
 template <typename Side>
@@ -56,23 +32,45 @@ FromChild without_command(const CheckedJson& json) {
   return message;
 }
 
-Error lacks(std::string_view act, std::string_view member) {
-  return make_error("\"" + std::string(act) + "\" without a valid \"" + std::string(member) + "\"");
+/// Of what became of this child's messages.
+Result<FromMaster> notice(std::string_view act, const CheckedJson& json) {
+  std::string_view lacking;
+  auto found = read_notice(act, json, lacking);
+  if (!found) return lacks(act, lacking);
+  return std::visit([](auto& one) { return FromMaster{std::move(one)}; }, *found);
 }
 
-JsonWriter begin(std::string_view act) {
-  JsonWriter json;
-  json.begin_object().member("cmd", kCommand).member("act", act);
-  return json;
+template <typename Side, typename Message>
+Result<Side> either(Result<Message> message) {
+  if (!message) return message.error();
+  return Side{std::move(*message)};
 }
 
-std::string end(JsonWriter& json) {
-  json.end_object();
-  return json.take() + "\n";
+Result<FromChild> heard(const CheckedJson& json) {
+  const auto count = json.integer("count");
+  if (!count || *count < 0) return lacks("heard", "count");
+  return FromChild{Heard{*count}};
 }
 
-/// Of what only the agent is told.
-Result<FromMaster> for_agent(std::string_view act, const CheckedJson& json) {
+/// Of what not every child says.
+Result<FromChild> from_some(std::string_view act, const CheckedJson& json) {
+  if (act == "heard") return heard(json);
+  if (act == "notices") return FromChild{Notices{}};
+  if (act == "handles") return either<FromChild>(decode_handles(json));
+  if (act == "ran") return either<FromChild>(decode_ran(json));
+  if (act == "log-written") return FromChild{read_log_written(json)};
+  if (act == "failed") return FromChild{Failed{reason_of(json.string("what").value_or(""))}};
+  return FromChild{Unknown{}};
+}
+
+/// Of what only the agent, or who handles a schedule, is told.
+Result<FromMaster> for_some(std::string_view act, const CheckedJson& json) {
+  if (act == "run") return either<FromMaster>(decode_run_now(json));
+  if (act == "write-log") {
+    auto order = read_write_log(json);
+    if (!order) return lacks(act, "path");
+    return FromMaster{std::move(*order)};
+  }
   if (act != "serve-http" && act != "reported") return FromMaster{Unknown{}};
   const auto fds = json.integer("fds");
   if (!fds) return lacks(act, "fds");
@@ -85,16 +83,34 @@ Result<FromMaster> for_agent(std::string_view act, const CheckedJson& json) {
 
 }  // namespace
 
+Error no_json(const JsonError& error) {
+  return make_error("a line that is no JSON: " + std::string(error.what) + " at byte " +
+                    std::to_string(error.offset));
+}
+
+bool is_message(const CheckedJson& json) {
+  const JsonMember* action = json.find("action");
+  if (action == nullptr || action->kind != JsonKind::string) return false;
+  return json.find("cmd") == nullptr || json.string("cmd") != kCommand;
+}
+
 Result<FromChild> decode_from_child(std::string_view line) {
-  const auto opened = open_line(line);
-  if (!opened) return opened.error();
-  const CheckedJson& json = opened->json;
-  if (!opened->act) return without_command(json);
-  const std::string& act = *opened->act;
+  JsonError wrong;
+  const auto json = check_json(line, &wrong);
+  if (!json) return no_json(wrong);
+  return decode_from_child(*json);
+}
+
+Result<FromChild> decode_from_child(const CheckedJson& json) {
+  const auto ours = act_of(json);
+  if (!ours) return ours.error();
+  if (!*ours) return without_command(json);
+  const std::string& act = **ours;
   if (act == "hello") {
     const auto version = json.integer("version");
     if (!version) return lacks(act, "version");
-    return FromChild{Hello{*version, json.boolean("heartbeat").value_or(false)}};
+    return FromChild{Hello{*version, json.boolean("heartbeat").value_or(false),
+                           json.boolean("tells_heard").value_or(false)}};
   }
   if (act == "listen") {
     const auto seq = json.integer("seq");
@@ -117,22 +133,25 @@ Result<FromChild> decode_from_child(std::string_view line) {
     if (!seq) return lacks(act, "seq");
     return FromChild{Report{*seq, json.boolean("metrics").value_or(false)}};
   }
-  return FromChild{Unknown{}};
+  return from_some(act, json);
 }
 
 Result<FromMaster> decode_from_master(std::string_view line) {
-  const auto opened = open_line(line);
-  if (!opened) return opened.error();
-  const CheckedJson& json = opened->json;
-  if (!opened->act) return not_ours<FromMaster>(json);
-  const std::string& act = *opened->act;
+  JsonError wrong;
+  static thread_local CheckedJson json;  // for its memory
+  if (!check_json(line, json, &wrong)) return no_json(wrong);
+  const auto ours = act_of(json);
+  if (!ours) return ours.error();
+  if (!*ours) return not_ours<FromMaster>(json);
+  const std::string& act = **ours;
   if (act == "welcome") {
     const auto version = json.integer("version");
     const auto fds = json.integer("fds");
     if (!version) return lacks(act, "version");
     if (!fds) return lacks(act, "fds");
     return FromMaster{Welcome{*version, *fds, json.integer("drain_timeout_ms").value_or(0),
-                              json.integer("max_connections").value_or(0)}};
+                              json.integer("max_connections").value_or(0),
+                              json.boolean("log").value_or(false)}};
   }
   if (act == "listening") {
     const auto ack = json.integer("ack");
@@ -149,106 +168,9 @@ Result<FromMaster> decode_from_master(std::string_view line) {
     if (!event) return lacks(act, "event");
     return FromMaster{Happened{std::move(*event)}};
   }
-  if (act == "undelivered") {
-    const auto count = json.integer("count");
-    if (!count) return lacks(act, "count");
-    return FromMaster{Undelivered{json.string("action").value_or(""), *count}};
-  }
+  if (is_notice(act)) return notice(act, json);
   if (act == "ping") return FromMaster{Ping{}};
-  return for_agent(act, json);
-}
-
-std::string encode(const Hello& message) {
-  JsonWriter json = begin("hello");
-  json.member("version", message.version);
-  if (message.heartbeat) json.member("heartbeat", true);
-  return end(json);
-}
-
-std::string encode(const Listen& message) {
-  JsonWriter json = begin("listen");
-  json.member("seq", message.seq).member("listener", message.listener);
-  return end(json);
-}
-
-std::string encode(const Ready&) {
-  JsonWriter json = begin("ready");
-  return end(json);
-}
-
-std::string encode(const Refuse& message) {
-  JsonWriter json = begin("refuse");
-  json.member("sequence", message.sequence);
-  return end(json);
-}
-
-std::string encode(const Suicide& message) {
-  JsonWriter json = begin("suicide");
-  json.member("reason", cut(message.reason, kLongestReason));
-  return end(json);
-}
-
-std::string encode(const Report& message) {
-  JsonWriter json = begin("report");
-  json.member("seq", message.seq).member("metrics", message.metrics);
-  return end(json);
-}
-
-std::string encode(const Welcome& message) {
-  JsonWriter json = begin("welcome");
-  json.member("version", message.version)
-      .member("fds", message.fds)
-      .member("drain_timeout_ms", message.drain_timeout_ms)
-      .member("max_connections", message.max_connections);
-  return end(json);
-}
-
-std::string encode(const Listening& message) {
-  JsonWriter json = begin("listening");
-  json.member("ack", message.ack)
-      .member("fds", message.fds)
-      .member("index", message.index)
-      .member("address", message.address)
-      .member("error", message.error)
-      .member("datagram", message.datagram);
-  return end(json);
-}
-
-std::string encode(const Revoked&) {
-  JsonWriter json = begin("revoked");
-  return end(json);
-}
-
-std::string encode(const Happened& message) {
-  JsonWriter json = begin("event");
-  json.member("event", message.event);
-  return end(json);
-}
-
-std::string encode(const Undelivered& message) {
-  JsonWriter json = begin("undelivered");
-  json.member("action", message.action).member("count", message.count);
-  return end(json);
-}
-
-std::string encode(const Ping&) {
-  JsonWriter json = begin("ping");
-  return end(json);
-}
-
-std::string encode(const ServeHttp& message) {
-  JsonWriter json = begin("serve-http");
-  json.member("fds", message.fds);
-  return end(json);
-}
-
-std::string encode(const Reported& message) {
-  JsonWriter json = begin("reported");
-  json.member("ack", message.ack)
-      .member("fds", message.fds)
-      .member("ready", message.ready)
-      .member("reason", message.reason);
-  return end(json);
+  return for_some(act, json);
 }
 
 }  // namespace clusterd::protocol

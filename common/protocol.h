@@ -3,6 +3,10 @@
 #include "common/envelope.h"
 #include "common/error.h"
 #include "common/handoff.h"
+#include "common/log_orders.h"
+#include "common/notices.h"
+#include "common/program_lines.h"
+#include "common/run_lines.h"
 
 #include <cstdint>
 #include <string>
@@ -19,7 +23,6 @@ namespace clusterd::protocol {
 
 inline constexpr int kVersion = 1;
 inline constexpr std::size_t kLongestLine = 64 * 1024;
-inline constexpr std::size_t kLongestReason = 1024;  ///< of a suicide; the rest is cut off
 
 struct Unknown {
   friend bool operator==(const Unknown&, const Unknown&) = default;
@@ -32,6 +35,8 @@ struct Hello {
   std::int64_t version = 0;
   /// It counts the turns of its loop on the page, and makes one for a ping: it can be watched.
   bool heartbeat = false;
+  /// It says how many messages it has heard: until then they can be told to have been lost.
+  bool tells_heard = false;
   friend bool operator==(const Hello&, const Hello&) = default;
 };
 /// "I serve this listener": its configured name, its address, or "" for the only one.
@@ -59,7 +64,8 @@ struct Report {
   bool metrics = false;  ///< the counters are wanted too, which are more work
   friend bool operator==(const Report&, const Report&) = default;
 };
-using FromChild = std::variant<Unknown, Hello, Listen, Ready, Refuse, Suicide, Report, Envelope>;
+using FromChild = std::variant<Unknown, Hello, Listen, Ready, Refuse, Suicide, Report, Heard,
+                               Notices, Failed, LogWritten, Handles, Ran, Envelope>;
 
 // From the master.
 
@@ -70,6 +76,7 @@ struct Welcome {
   std::int64_t fds = 0;
   std::int64_t drain_timeout_ms = 0;  ///< how long one that leaves may take; then comes TERM
   std::int64_t max_connections = 0;   ///< open ones it may hold; 0 = no limit
+  bool log = false;                   ///< to the agent: write-log follows, and then it may be ready
   friend bool operator==(const Welcome&, const Welcome&) = default;
 };
 /// Answers listen. In accept race the listening socket comes with it.
@@ -86,18 +93,11 @@ struct Listening {
 struct Revoked {
   friend bool operator==(const Revoked&, const Revoked&) = default;
 };
-/// Something happened in the cluster: "cluster-ready" (every child is ready).
+/// Something happened in the cluster: "cluster-ready" (every child is ready), "log-reload" (files
+/// of logs were renamed: open yours anew).
 struct Happened {
   std::string event;
   friend bool operator==(const Happened&, const Happened&) = default;
-};
-/// Messages of this child with this action could not be queued for as many receivers: there was
-/// none, or as much as may wait for it waits already. Told together if the child is slow to read:
-/// `action` is empty where they differ.
-struct Undelivered {
-  std::string action;
-  std::int64_t count = 0;
-  friend bool operator==(const Undelivered&, const Undelivered&) = default;
 };
 /// Needs no answer. It is there to arrive, which makes a loop that idles turn once.
 struct Ping {
@@ -116,10 +116,16 @@ struct Reported {
   std::string reason;  ///< of `ready`, in words
   friend bool operator==(const Reported&, const Reported&) = default;
 };
-using FromMaster = std::variant<Unknown, Welcome, Listening, Revoked, Happened, Undelivered, Ping,
-                                ServeHttp, Reported, Envelope>;
+using FromMaster = std::variant<Unknown, Welcome, Listening, Revoked, Happened, Undelivered, Gone,
+                                Pressure, Ping, ServeHttp, Reported, WriteLog, RunNow, Envelope>;
 
 [[nodiscard]] Result<FromChild> decode_from_child(std::string_view line);
+/// The same of a line that was checked.
+[[nodiscard]] Result<FromChild> decode_from_child(const CheckedJson& json);
+/// A checked line is a message of a program, and none of ours.
+[[nodiscard]] bool is_message(const CheckedJson& json);
+/// Why a line is none.
+[[nodiscard]] Error no_json(const JsonError& error);
 [[nodiscard]] Result<FromMaster> decode_from_master(std::string_view line);
 
 /// With the newline.
@@ -133,9 +139,10 @@ using FromMaster = std::variant<Unknown, Welcome, Listening, Revoked, Happened, 
 [[nodiscard]] std::string encode(const Listening& message);
 [[nodiscard]] std::string encode(const Revoked& message);
 [[nodiscard]] std::string encode(const Happened& message);
-[[nodiscard]] std::string encode(const Undelivered& message);
 [[nodiscard]] std::string encode(const Ping& message);
 [[nodiscard]] std::string encode(const ServeHttp& message);
 [[nodiscard]] std::string encode(const Reported& message);
+[[nodiscard]] std::string encode(const LogWritten& message);
+[[nodiscard]] std::string encode(const WriteLog& message);
 
 }  // namespace clusterd::protocol

@@ -1,11 +1,13 @@
 #include "config/changes.h"
 
+#include "config/change_rows.h"
 #include "config/check_protocol.h"
-#include "config/choices.h"
 #include "config/keys.h"
+#include "config/parse_log.h"
 #include "config/value_text.h"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 #include <span>
 #include <string_view>
@@ -15,135 +17,7 @@ namespace clusterd::config {
 namespace {
 
 using namespace value_text;
-
-std::string user(const Settings& settings) { return settings.user ? settings.user->user : ""; }
-/// With the supplementary ones: the database may have changed, and the file not.
-std::string groups(const Settings& settings) {
-  if (!settings.user) return "";
-  std::string all = std::to_string(settings.user->gid);
-  for (const gid_t group : settings.user->groups) {
-    if (group != settings.user->gid) all += ", " + std::to_string(group);
-  }
-  return all;
-}
-
-std::string command(const Worker& worker) {
-  const bool is_program = worker.command.front() == worker.program;
-  // The same words run another program if PATH or a link to app.conf's folder leads elsewhere now.
-  return text(worker.command) + (is_program ? "" : " (" + escaped(worker.program) + ")");
-}
-
-std::string address(const Listen& listen) {
-  if (listen.kind == Listen::Kind::unix_socket) return "unix:" + escaped(listen.path);
-  if (listen.kind == Listen::Kind::passed) return "systemd:" + escaped(listen.path);
-  return (listen.kind == Listen::Kind::udp ? "udp://" : "") + listen.address.text();
-}
-
-/// What members lead to, from one struct into the next.
-template <auto First, auto... Rest>
-const auto& at(const auto& owner) {
-  if constexpr (sizeof...(Rest) == 0) {
-    return owner.*First;
-  } else {
-    return at<Rest...>(owner.*First);
-  }
-}
-template <typename Owner, auto... Members>
-std::string shown(const Owner& owner) {
-  return text(at<Members...>(owner));
-}
-
-/// A key, and how its value is shown.
-template <typename Owner>
-struct Row {
-  std::string_view key;
-  std::string (*text)(const Owner&);
-};
-
-constexpr Row<Settings> kFixed[] = {
-    {"name", &shown<Settings, &Settings::name>},
-    {"pidfile", &shown<Settings, &Settings::pidfile>},
-    {"control.socket", &shown<Settings, &Settings::control, &Control::socket>},
-    {"control.mode", [](const Settings& s) { return octal_text(s.control.mode); }},
-    {"control.group",
-     [](const Settings& s) { return s.control.group ? escaped(s.control.group->name) : ""; }},
-    {"log.file", &shown<Settings, &Settings::log, &Log::file>},
-};
-
-constexpr Row<Listen> kListen[] = {
-    {"address", &address},
-    {"policy", &shown<Listen, &Listen::policy>},
-    {"backlog", &shown<Listen, &Listen::backlog>},
-    {"queue_timeout", &shown<Listen, &Listen::queue_timeout>},
-    {"nonblocking", &shown<Listen, &Listen::nonblocking>},
-    {"nodelay", &shown<Listen, &Listen::nodelay>},
-    {"defer_accept", &shown<Listen, &Listen::defer_accept>},
-    {"v6only", &shown<Listen, &Listen::v6only>},
-    {"mode", [](const Listen& listen) { return octal_text(listen.mode); }},
-    {"owner", &shown<Listen, &Listen::owner>},
-    {"group", &shown<Listen, &Listen::group>},
-};
-
-template <auto... Members>
-constexpr auto kOfWorker = &shown<Settings, &Settings::worker, Members...>;
-template <auto Member>
-constexpr auto kOfRecycle = kOfWorker<&Worker::recycle, Member>;
-template <auto Member>
-constexpr auto kOfRestart = &shown<Settings, &Settings::restart, Member>;
-template <auto Member>
-constexpr auto kOfReload = &shown<Settings, &Settings::reload, Member>;
-
-constexpr Row<Settings> kRows[] = {
-    {"workers", &shown<Settings, &Settings::workers>},
-    {"stop_delay", &shown<Settings, &Settings::stop_delay>},
-    {"user", &user},
-    {"group", &groups},
-    {"worker.command", [](const Settings& s) { return command(s.worker); }},
-    {"worker.protocol", kOfWorker<&Worker::protocol>},
-    {"worker.stdin", kOfWorker<&Worker::stdin_listener>},
-    {"worker.ready", kOfWorker<&Worker::ready>},
-    {"worker.drain_signal",
-     [](const Settings& s) { return word<int>(s.worker.drain_signal, kDrainSignals); }},
-    {"worker.policy",
-     [](const Settings& s) { return s.worker.policy ? text(*s.worker.policy) : "default"; }},
-    {"worker.ready_timeout", kOfWorker<&Worker::ready_timeout>},
-    {"worker.drain_timeout", kOfWorker<&Worker::drain_timeout>},
-    {"worker.kill_timeout", kOfWorker<&Worker::kill_timeout>},
-    {"worker.stall_timeout", kOfWorker<&Worker::stall_timeout>},
-    {"worker.heartbeat_timeout", kOfWorker<&Worker::heartbeat_timeout>},
-    {"worker.max_pending", kOfWorker<&Worker::max_pending>},
-    {"worker.max_connections", kOfWorker<&Worker::max_connections>},
-    {"worker.cwd", kOfWorker<&Worker::cwd>},
-    {"worker.umask",
-     [](const Settings& s) { return s.worker.umask ? octal_text(*s.worker.umask) : ""; }},
-    {"worker.nofile", kOfWorker<&Worker::nofile>},
-    {"worker.nproc", [](const Settings& s) { return limit(s.worker.nproc); }},
-    {"worker.memlock", [](const Settings& s) { return bytes_limit(s.worker.memlock); }},
-    {"worker.core", [](const Settings& s) { return bytes_limit(s.worker.core); }},
-    {"worker.nice", kOfWorker<&Worker::nice>},
-    {"worker.sched", kOfWorker<&Worker::sched>},
-    {"worker.affinity", kOfWorker<&Worker::affinity>},
-    {"worker.recycle.requests", kOfRecycle<&Recycle::requests>},
-    {"worker.recycle.lifetime", kOfRecycle<&Recycle::lifetime>},
-    {"worker.recycle.memory",
-     [](const Settings& s) { return bytes_text(s.worker.recycle.memory_bytes); }},
-    {"worker.recycle.jitter", kOfRecycle<&Recycle::jitter>},
-    {"restart.limit",
-     [](const Settings& s) { return s.restart.limit == 0 ? "auto" : text(s.restart.limit); }},
-    {"restart.window", kOfRestart<&Restart::window>},
-    {"restart.backoff.first", kOfRestart<&Restart::backoff_first>},
-    {"restart.backoff.max", kOfRestart<&Restart::backoff_max>},
-    {"restart.on_giveup", kOfRestart<&Restart::on_giveup>},
-    {"restart.giveup_retry", kOfRestart<&Restart::giveup_retry>},
-    {"reload.surge", kOfReload<&Reload::surge>},
-    {"reload.max_unavailable", kOfReload<&Reload::max_unavailable>},
-    {"reload.max_generations", kOfReload<&Reload::max_generations>},
-    {"reload.settle", kOfReload<&Reload::settle>},
-    {"http.address", [](const Settings& s) { return s.http.at ? address(*s.http.at) : ""; }},
-    {"log.level", &shown<Settings, &Settings::log, &Log::level>},
-    {"log.capture", &shown<Settings, &Settings::log, &Log::capture>},
-    {"log.frame", &shown<Settings, &Settings::log, &Log::frame>},
-};
+using change_rows::Row;
 
 /// The default in words of the key at `path`.
 std::string fallback(std::string_view path) {
@@ -156,7 +30,7 @@ std::string fallback(std::string_view path) {
 /// "10s -> 20s" for each of `rows` that differs, after what `begin` makes of the key.
 template <typename Owner>
 void compare(const Owner& before, const Owner& after, std::span<const Row<Owner>> rows,
-             std::string_view table, auto begin, std::vector<std::string>& lines) {
+             std::string_view table, const auto& begin, std::vector<std::string>& lines) {
   for (const Row<Owner>& row : rows) {
     const std::string old_text = row.text(before);
     const std::string new_text = row.text(after);
@@ -169,29 +43,41 @@ void compare(const Owner& before, const Owner& after, std::span<const Row<Owner>
 
 std::string with_colon(std::string_view key) { return std::string(key) + ": "; }
 
-const Listen* find_listener(const Settings& settings, const std::string& name) {
-  const auto found = std::find_if(settings.listen.begin(), settings.listen.end(),
-                                  [&](const Listen& listen) { return listen.name == name; });
-  return found == settings.listen.end() ? nullptr : &*found;
+std::string or_never(const Log& log) {
+  return log.rules.rotates() ? rotate_text(log.rules) : "never";
 }
 
-void compare_listeners(const Settings& before, const Settings& after,
-                       std::vector<std::string>& lines) {
-  const auto title = [](const Listen& one) { return "listen " + escaped(one.name) + ": "; };
-  for (const Listen& old_one : before.listen) {
-    const Listen* new_one = find_listener(after, old_one.name);
+std::function<std::string(std::string_view)> in_table(const std::string& table) {
+  return [table](std::string_view key) { return table + "." + std::string(key) + ": "; };
+}
+
+template <typename T>
+const T* find_named(const std::vector<T>& all, const std::string& name) {
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const T& each) { return each.name == name; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+/// Tables that have names: "listen web: closed", "listen web: policy sticky -> round-robin".
+template <typename T>
+void compare_named(const std::vector<T>& before, const std::vector<T>& after,
+                   std::span<const Row<T>> rows, const std::string& table, const char* gone,
+                   auto come, std::vector<std::string>& lines) {
+  const auto title = [&](const T& one) { return table + " " + escaped(one.name) + ": "; };
+  for (const T& old_one : before) {
+    const T* new_one = find_named(after, old_one.name);
     if (new_one == nullptr) {
-      lines.push_back(title(old_one) + "closed");
+      lines.push_back(title(old_one) + gone);
       continue;
     }
     const auto begin = [&](std::string_view key) {
       return title(old_one) + std::string(key) + " ";
     };
-    compare<Listen>(old_one, *new_one, kListen, "listen", begin, lines);
+    compare<T>(old_one, *new_one, rows, table, begin, lines);
   }
-  for (const Listen& new_one : after.listen) {
-    if (find_listener(before, new_one.name) != nullptr) continue;
-    lines.push_back(title(new_one) + "opened on " + address(new_one));
+  for (const T& new_one : after) {
+    if (find_named(before, new_one.name) == nullptr)
+      lines.push_back(title(new_one) + come(new_one));
   }
 }
 
@@ -212,19 +98,46 @@ void each_difference(const std::map<std::string, T>& before, const std::map<std:
   }
 }
 
-}  // namespace
-
-std::vector<std::string> changes(const Settings& before, const Settings& after) {
-  std::vector<std::string> lines;
-  compare_listeners(before, after, lines);
-  compare<Settings>(before, after, kRows, "", &with_colon, lines);
-  each_difference(before.worker.env, after.worker.env,
+void compare_env(const Worker& before, const Worker& after, const std::string& table,
+                 std::vector<std::string>& lines) {
+  each_difference(before.env, after.env,
                   [&](const std::string& name, const auto* old_value, const auto* new_value) {
                     const char* how = old_value == nullptr   ? " added"
                                       : new_value == nullptr ? " removed"
                                                              : " changed";
-                    lines.push_back("worker.env: " + name + how);
+                    lines.push_back(table + ".env: " + name + how);
                   });
+}
+
+/// Of one that was not there, or is not any more, the command says all.
+void compare_agents(const Agent& before, const Agent& after, std::vector<std::string>& lines) {
+  const bool both = before.is_set() && after.is_set();
+  for (const Row<Worker>& row : change_rows::program()) {
+    if (find_key("agent", row.key) == nullptr || (!both && row.key != "command")) continue;
+    compare<Worker>(before.program, after.program, std::span(&row, 1), "agent", in_table("agent"),
+                    lines);
+  }
+  if (!both) return;
+  compare<Agent>(before, after, change_rows::agent(), "agent", in_table("agent"), lines);
+}
+
+}  // namespace
+
+std::vector<std::string> changes(const Settings& before, const Settings& after) {
+  std::vector<std::string> lines;
+  compare_named<Listen>(
+      before.listen, after.listen, change_rows::listen(), "listen", "closed",
+      [](const Listen& listen) { return "opened on " + change_rows::address(listen); }, lines);
+  compare<Settings>(before, after, change_rows::top(), "", &with_colon, lines);
+  compare<Worker>(before.worker, after.worker, change_rows::program(), "worker", in_table("worker"),
+                  lines);
+  compare_agents(before.agent, after.agent, lines);
+  compare<Settings>(before, after, change_rows::tables(), "", &with_colon, lines);
+  compare_named<Schedule>(
+      before.schedules, after.schedules, change_rows::schedule(), "schedule", "removed",
+      [](const Schedule& schedule) { return "added, " + change_rows::when(schedule); }, lines);
+  compare_env(before.worker, after.worker, "worker", lines);
+  compare_env(before.agent.program, after.agent.program, "agent", lines);
   each_difference(before.hooks, after.hooks,
                   [&](const std::string& event, const auto* old_argv, const auto* new_argv) {
                     lines.push_back("hooks." + event + ": " +
@@ -236,10 +149,14 @@ std::vector<std::string> changes(const Settings& before, const Settings& after) 
 
 std::vector<std::string> cannot_change(const Settings& before, const Settings& after) {
   std::vector<std::string> lines;
-  compare<Settings>(before, after, kFixed, "", &with_colon, lines);
+  compare<Settings>(before, after, change_rows::fixed(), "", &with_colon, lines);
   if (!may_follow(before.worker.protocol, after.worker.protocol)) {
     lines.push_back("worker.protocol: " + text(before.worker.protocol) + " -> " +
                     text(after.worker.protocol));
+  }
+  // Who writes the log is settled at the start.
+  if (before.log.rules.rotates() != after.log.rules.rotates()) {
+    lines.push_back("log.rotate: " + or_never(before.log) + " -> " + or_never(after.log));
   }
   for (std::string& line : lines)
     line += ": a reload cannot change it; it needs a stop and a start";

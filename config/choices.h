@@ -27,6 +27,13 @@ inline constexpr std::pair<std::string_view, Ready::When> kReadyWays[] = {
     {"message", Ready::When::message},
     {"notify", Ready::When::notified},
     {"none", Ready::When::started}};
+inline constexpr std::pair<std::string_view, Protocol> kAgentProtocols[] = {
+    {"native", Protocol::native},
+    {"node-fork", Protocol::node_fork},
+    {"none", Protocol::none},
+    {"auto", Protocol::native}};
+inline constexpr std::pair<std::string_view, Ready::When> kAgentReadyWays[] = {
+    {"auto", Ready::When::automatic}, {"none", Ready::When::started}};
 inline constexpr std::pair<std::string_view, int> kDrainSignals[] = {
     {"TERM", SIGTERM}, {"QUIT", SIGQUIT}, {"INT", SIGINT},    {"HUP", SIGHUP},
     {"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"WINCH", SIGWINCH}};
@@ -36,8 +43,20 @@ inline constexpr std::pair<std::string_view, Affinity::Kind> kAffinities[] = {
     {"none", Affinity::Kind::none}, {"slot", Affinity::Kind::slot}};
 inline constexpr std::pair<std::string_view, OnGiveup> kOnGiveups[] = {
     {"degrade", OnGiveup::degrade}, {"exit", OnGiveup::exit}};
+inline constexpr std::pair<std::string_view, Schedule::Target> kTargets[] = {
+    {"one", Schedule::Target::one},
+    {"all", Schedule::Target::all},
+    {"agent", Schedule::Target::agent}};
+inline constexpr std::pair<std::string_view, Schedule::Overlap> kOverlaps[] = {
+    {"skip", Schedule::Overlap::skip},
+    {"queue", Schedule::Overlap::queue},
+    {"allow", Schedule::Overlap::allow}};
+inline constexpr std::pair<std::string_view, Messages::Policy> kMessagePolicies[] = {
+    {"error", Messages::Policy::error}, {"drop-oldest", Messages::Policy::drop_oldest}};
 inline constexpr std::pair<std::string_view, LogLevel> kLevels[] = {
     {"trace", LogLevel::trace}, {"debug", LogLevel::debug}, {"info", LogLevel::info},
     {"warn", LogLevel::warn},   {"error", LogLevel::error}, {"off", LogLevel::off}};
+inline constexpr std::pair<std::string_view, LogFormat> kLogFormats[] = {{"text", LogFormat::text},
+                                                                         {"json", LogFormat::json}};
 
 }  // namespace clusterd::config

@@ -1,5 +1,9 @@
 #pragma once
 
+#include "common/recipient.h"
+
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -85,10 +89,42 @@ struct KillCommand {
   int slot = 0;
 };
 
+/// clusterd send [--to WHOM] [--wait TIME] ACTION [JSON] TARGET
+struct SendCommand {
+  Target target;
+  std::string action;
+  std::string json;  ///< unchecked; empty: none
+  Recipient to;
+  std::optional<std::int64_t> timeout_ms;  ///< its answer is awaited for so long
+};
+
 /// clusterd events [--follow] TARGET
 struct EventsCommand {
   Target target;
   bool follow = false;
+};
+
+/// clusterd logs [-f] [-n N] [--json] [SLOT] TARGET
+struct LogsCommand {
+  Target target;
+  std::string who;  ///< a slot's number, "master" or "agent"; empty: all
+  int lines = 50;
+  bool follow = false;
+  bool json = false;
+};
+
+/// clusterd reopen TARGET
+struct ReopenCommand {
+  Target target;
+};
+
+/// clusterd schedule list [--json] TARGET
+/// clusterd schedule run NAME [--no-wait] TARGET
+struct ScheduleCommand {
+  Target target;
+  std::string run;  ///< which schedule; empty: list all
+  bool json = false;
+  bool wait = true;
 };
 
 /// The command line is finished with: print `text` and exit with `code` (help, version, usage).
@@ -99,7 +135,8 @@ struct PrintAndExit {
 
 using Command = std::variant<StartCommand, CheckCommand, InitCommand, KeysCommand, StatusCommand,
                              StopCommand, ReloadCommand, RestartCommand, ScaleCommand,
-                             RecycleCommand, KillCommand, EventsCommand, PrintAndExit>;
+                             RecycleCommand, KillCommand, EventsCommand, LogsCommand, ReopenCommand,
+                             ScheduleCommand, SendCommand, PrintAndExit>;
 
 /// Reads argv. Never exits or prints by itself.
 [[nodiscard]] Command parse_command_line(int argc, const char* const* argv);

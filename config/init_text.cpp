@@ -59,7 +59,8 @@ std::string lines_of(const Table& table, const std::string& stem,
       const bool fits = is_cluster_name(stem);
       text += line(key, as_toml(fits ? stem : "app"), !fits);
     } else {
-      text += line(key, key.sample(), key.required() || path == "workers");
+      const bool in_use = key.required() && key.table != "schedule";
+      text += line(key, key.sample(), in_use || path == "workers");
     }
   }
   return text;
@@ -138,6 +139,8 @@ std::string init_text(const std::string& file, std::span<const std::string> comm
     // The one table in a table is written as a value.
     if (table.name.find('.') != std::string_view::npos) continue;
     text += '\n';
+    // Of what need not be there, not even the heading.
+    if (table.name == "schedule") text += "# ";
     if (!table.name.empty()) text.append(table.title).append("\n");
     text += lines_of(table, stem, command);
   }

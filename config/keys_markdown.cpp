@@ -57,6 +57,13 @@ constexpr std::string_view kEnd = R"(
 - `worker.recycle`: of several limits the first that a worker reaches counts. Its replacement is
   ready before it is asked to leave. `jitter` keeps workers that started together from leaving
   together.
+- `agent`: with a `command`, one process of that program is there beside the workers, ready before
+  the first and ended after the last, and never two at once; without one there is none. A native
+  one is ready by the library, by saying `agent-start`, or by `READY=1`, and is asked to leave by
+  the end of its channel; others get `drain_signal`. Then it has `drain_timeout`, after TERM
+  `kill_timeout`, and then gets KILL. `restart` holds for it too, with an account of its own. A
+  reload that changes nothing of `[agent]` leaves it alone. Else it is replaced when the new workers
+  have proved themselves, the old one first.
 - `restart`: deaths that nobody asked for count whenever they happen, also before a worker was
   ready, and so do suicides and hangs. When `limit` of them fall within `window` clusterd gives up:
   healthy workers stay, empty slots stay empty but for one worker that is tried each
@@ -65,12 +72,40 @@ constexpr std::string_view kEnd = R"(
   the new ones are ready; with `surge = 0`, `max_unavailable` old ones leave first. Not both are 0.
   A new worker that dies before it is ready, or within `settle` after, fails the reload, and the old
   ones go on serving.
+- `schedule`: it runs from when every worker is ready until a stop is asked for. `every` counts
+  from there by a clock that nobody sets; `cron` goes by the machine's own clock and time zone. A
+  clock that is set, or a machine that sleeps, brings at most one run for all that it missed; a
+  clock that is set back by an hour or less repeats none.
+- `schedule.cron`: minutes, hours, days, months, weekdays, or these with seconds first. A field is
+  everything (`*`), or numbers, ranges (`1-5`) and steps (`*/10` or `0-30/5`) with commas between
+  them; months and weekdays have names too (`jan`, `mon`; Sunday is 0 and 7). If neither days nor
+  weekdays begin with an asterisk, a day that one of them means will do. `@hourly`, `@daily` (or
+  `@midnight`), `@weekly`, `@monthly` and `@yearly` (or `@annually`) stand for the usual ones. A
+  time that the change to summer time leaps over is meant once, when it leaps. One that a day has
+  twice is meant the first time only, but for a schedule that means every hour.
+- `schedule.target`: a program that has said that it handles the schedule (`on_schedule`) tells the
+  end of each run; any other gets a message with `action` and `data`, and that is all that is known
+  of it. With nobody ready a run has failed. None is tried again: what it had begun is not known.
+- `schedule.overlap`: while a run is not over, `"skip"` leaves the next out, `"queue"` keeps one
+  waiting for its end, and `"allow"` begins it, up to 64 at once.
+- `schedule.command`: found as `worker.command` is, and run with the workers' user, folder,
+  variables and limits; `CLUSTERD_SCHEDULE` and `CLUSTERD_RUN` say what for. What it leaves in its
+  process group when it ends is killed. At a stop it gets TERM, and KILL after `kill_timeout`.
+- `messages`: what a program sends waits in the master while its receiver does not read, up to
+  `queue` for each receiver, where a message counts 24 bytes more than its line. With `"error"` a
+  message for which there is no room is not queued for that receiver; with `"drop-oldest"` the
+  oldest make room. The senders of what is lost are told, and of a receiver that is slow when a
+  quarter of `queue` is full.
+- `log.rotate`: needs `log.file`, in a folder in which `user` may write. The file is renamed at
+  local midnight, at the hour or at the size, and never grows beyond an eighth of `max_total`;
+  old ones beyond `keep`, or without room in `max_total`, are removed, the oldest first. A reload
+  can change how the log is rotated, but not whether it is.
 - `hooks`: an event's program is found as `worker.command` is, runs without a shell, and reads the
   event as a line of JSON on its stdin. `[]` means none.
 - `http.address`: the master listens there, and the agent answers. Whoever can connect is answered:
   keep it on 127.0.0.1 or a private network. The file of a `unix:` address has mode 0660.
-- A reload cannot change `name` and `control.socket`. `clusterd reload --dry-run app.conf` says what
-  it would change.
+- A reload cannot change `name`, `pidfile`, `[control]`, `log.file` and whether there is a
+  `log.rotate`. `clusterd reload --dry-run app.conf` says what it would change.
 - `user`, `group`: looked up once, when the file is read, with the groups that the user is in. A
   number without a name needs `group`. Only a master that was started as root, or with
   CAP_SETUID and CAP_SETGID, can run workers as somebody else; hooks run as the master.
@@ -95,7 +130,8 @@ clusterd start --set workers=4 --set worker.drain_timeout=10s \
 ```
 
 - A key of a table is `TABLE.KEY`. `listen.NAME.KEY` is a key of the `[[listen]]` table that has
-  this name or, if it has none, this address. `worker.env.NAME` is one variable.
+  this name or, if it has none, this address; `schedule.NAME.KEY` one of a `[[schedule]]` table.
+  `worker.env.NAME` is one variable.
 - The value of a key whose type is only a string (also a path, a duration or a word) is taken as
   it stands, without quotes. Other values are TOML: `4`, `true`, `["a", "b"]`, `{ A = "b" }`; one
   that is not TOML is a string: `workers=auto`, `worker.env_file=prod.env`.

@@ -73,15 +73,16 @@ bool is_for_node(std::string_view first_line) {
   return false;
 }
 
-std::string why_not_started(Protocol protocol, std::span<const std::string> command) {
+std::string why_not_started(Protocol protocol, std::span<const std::string> command,
+                            std::string_view who) {
   command = what_runs(command);
   if (command.empty()) return "";
   const std::string_view name = name_of(command[0]);
   const bool by_node = protocol == Protocol::node || protocol == Protocol::node_fork;
   if (by_node || protocol == Protocol::native) {
     if (is_one_of(name, kLaunchers)) {
-      return std::string(name) +
-             " would be the worker, and the program that it runs none; write that one, such as "
+      return std::string(name) + " would be " + std::string(who) +
+             ", and the program that it runs none; write that one, such as "
              R"(["node", "server.js"])";
     }
     if (name == "bun" || name == "deno") {

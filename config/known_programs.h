@@ -14,7 +14,8 @@ namespace clusterd::config {
 /// The same of a script that its first line gives to Node.
 [[nodiscard]] bool is_for_node(std::string_view first_line);
 
-/// Why no worker that speaks so can be started by this command, and what to do; else empty.
-[[nodiscard]] std::string why_not_started(Protocol protocol, std::span<const std::string> command);
+/// Why nobody (`who`) that speaks so can be started by this command, and what to do; else empty.
+[[nodiscard]] std::string why_not_started(Protocol protocol, std::span<const std::string> command,
+                                          std::string_view who = "the worker");
 
 }  // namespace clusterd::config

@@ -13,8 +13,10 @@
 namespace clusterd::config {
 namespace {
 
-constexpr std::string_view kEnv = "worker.env";
 constexpr std::size_t kMostNames = 8;  // that a mistake lists
+
+/// A table whose names are the user's.
+bool is_env(std::string_view table) { return table == "worker.env" || table == "agent.env"; }
 
 /// A table with the one key "value", which is what `text` is as TOML, or nothing.
 std::optional<toml::table> parse_value(const std::string& text, const std::string& origin) {
@@ -28,11 +30,11 @@ std::optional<toml::table> parse_value(const std::string& text, const std::strin
   return std::nullopt;
 }
 
-/// The [[listen]] table that has this name or else this address, or nullptr; `names` gets what all
-/// of them are called.
-toml::table* find_listener(toml::table& top, std::string_view wanted,
-                           std::vector<std::string_view>& names) {
-  toml::array* array = top.get_as<toml::array>("listen");
+/// The [[listen]] or [[schedule]] table that has this name or else this address, or nullptr;
+/// `names` gets what all of them are called.
+toml::table* find_named(toml::table& top, std::string_view tables, std::string_view wanted,
+                        std::vector<std::string_view>& names) {
+  toml::array* array = top.get_as<toml::array>(tables);
   toml::table* by_address = nullptr;
   for (std::size_t i = 0; array != nullptr && i < array->size(); ++i) {
     toml::table* listener = array->get_as<toml::table>(i);
@@ -58,7 +60,7 @@ class Override {
     const std::optional<std::string_view> key = walk(set_.substr(0, equals));
     if (!key || table_ == nullptr) return;
     const Key* known = find_key(name_, *key);
-    if (known == nullptr && name_ != kEnv) return blame(unknown_key(name_, *key));
+    if (known == nullptr && !is_env(name_)) return blame(unknown_key(name_, *key));
     put(*key, known == nullptr ? Form::text : known->form, std::string(set_.substr(equals + 1)));
   }
 
@@ -70,7 +72,7 @@ class Override {
   void blame(std::string what) { mistakes_.push_back({0, std::move(what), origin_}); }
 
   std::optional<std::string_view> walk(std::string_view path);
-  std::optional<std::string_view> walk_to_listener(std::string_view path);
+  std::optional<std::string_view> walk_to_named(std::string_view path);
   void enter(std::string_view key);
   void put(std::string_view key, Form form, const std::string& text);
 
@@ -85,16 +87,19 @@ class Override {
 std::optional<std::string_view> Override::walk(std::string_view path) {
   for (;;) {
     const std::size_t dot = path.find('.');
-    if (dot == std::string_view::npos || name_ == kEnv) return path;
+    if (dot == std::string_view::npos || is_env(name_)) return path;
     const std::string_view key = path.substr(0, dot);
     path.remove_prefix(dot + 1);
     std::string name = path_of(name_, key);
-    if (name == "listen") return walk_to_listener(path);
+    if (name == "listen" || name == "schedule") {
+      name_ = std::move(name);
+      return walk_to_named(path);
+    }
     if (find_key(name_, key) == nullptr) {
       blame(unknown_key(name_, key));
       return std::nullopt;
     }
-    if (find_table(name) == nullptr && name != kEnv) {
+    if (find_table(name) == nullptr && !is_env(name)) {
       blame(in_quotes(name) + " is not a table");
       return std::nullopt;
     }
@@ -104,22 +109,24 @@ std::optional<std::string_view> Override::walk(std::string_view path) {
 }
 
 /// `path` is "NAME.KEY", and NAME may have dots.
-std::optional<std::string_view> Override::walk_to_listener(std::string_view path) {
+std::optional<std::string_view> Override::walk_to_named(std::string_view path) {
+  const bool listens = name_ == "listen";
   const std::size_t dot = path.rfind('.');
   if (dot == std::string_view::npos) {
-    blame("expected listen.NAME.KEY, where NAME is a listener's name or address");
+    blame(listens ? "expected listen.NAME.KEY, where NAME is a listener's name or address"
+                  : "expected schedule.NAME.KEY, where NAME is a schedule's name");
     return std::nullopt;
   }
   std::vector<std::string_view> names;
   const std::string_view wanted = path.substr(0, dot);
-  table_ = find_listener(*table_, wanted, names);
-  name_ = "listen";
+  table_ = find_named(*table_, name_, wanted, names);
   if (table_ != nullptr) return path.substr(dot + 1);
   const std::string_view close = nearest(wanted, names);
   std::string help;
   if (!names.empty() && names.size() <= kMostNames) help = "; expected " + listed(names);
   if (!close.empty()) help = "; did you mean " + in_quotes(close) + "?";
-  blame("no listener is called " + in_quotes(wanted) + help);
+  blame("no " + std::string(listens ? "listener" : "schedule") + " is called " + in_quotes(wanted) +
+        help);
   return std::nullopt;
 }
 

@@ -4,11 +4,15 @@
 #include "config/choices.h"
 #include "config/defaults.h"
 #include "config/overrides.h"
+#include "config/parse_agent.h"
 #include "config/parse_http.h"
 #include "config/parse_identity.h"
 #include "config/parse_listen.h"
+#include "config/parse_log.h"
+#include "config/parse_messages.h"
 #include "config/parse_program.h"
 #include "config/parse_restart.h"
+#include "config/parse_schedule.h"
 #include "config/parse_worker.h"
 #include "config/toml_reader.h"
 
@@ -55,7 +59,6 @@ class Parser {
   void read_name(TomlReader& top);
   void read_workers(TomlReader& top);
   void read_control(TomlReader& top);
-  void read_log(TomlReader& top);
 
   const Surroundings& surroundings_;
   Settings settings_;
@@ -91,11 +94,14 @@ void Parser::read_top(const toml::table& table) {
     std::rotate(mistakes_.begin() + before_worker, mistakes_.end() - 1, mistakes_.end());
   }
   check_protocol(top, settings_, mistakes_);
+  settings_.agent = read_agent(top, settings_, surroundings_, mistakes_);
   settings_.restart = read_restart(top, mistakes_);
   settings_.reload = read_reload(top, mistakes_);
+  settings_.schedules = read_schedules(top, settings_, surroundings_, mistakes_);
   read_control(top);
+  settings_.messages = read_messages(top, mistakes_);
   settings_.http = read_http(top, settings_, mistakes_);
-  read_log(top);
+  settings_.log = read_log(top, settings_, mistakes_);
   settings_.hooks = read_hooks(top, settings_.directory, surroundings_, mistakes_);
 }
 
@@ -141,17 +147,6 @@ void Parser::read_control(TomlReader& top) {
   }
   const std::string why = why_not_socket(socket);
   if (!why.empty()) top.blame(place, "control.socket: " + why);
-}
-
-void Parser::read_log(TomlReader& top) {
-  const toml::table* table = top.table("log");
-  if (table == nullptr) return;
-  TomlReader reader(*table, "log", mistakes_);
-  reader.check_keys();
-  reader.choice<LogLevel>("level", "log level", kLevels, settings_.log.level);
-  if (const auto path = reader.path("file", settings_.directory)) settings_.log.file = *path;
-  reader.boolean("capture", settings_.log.capture);
-  reader.boolean("frame", settings_.log.frame);
 }
 
 }  // namespace

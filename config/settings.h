@@ -3,7 +3,9 @@
 #include "common/address.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/log_rules.h"
 #include "config/identity.h"
+#include "config/schedule_settings.h"
 #include "config/worker_settings.h"
 
 #include <cstdint>
@@ -17,6 +19,7 @@ namespace clusterd::config {
 inline constexpr std::uint32_t kMostWorkers = 1024;
 
 using LogLevel = log::Level;
+using LogFormat = log::Format;
 
 /// What follows when more workers die than [restart] allows.
 enum class OnGiveup : std::uint8_t {
@@ -80,6 +83,16 @@ struct Control {
   std::optional<Group> group;  ///< whose members may command the master, beside root and its user
 };
 
+/// [messages]: of what programs send each other.
+struct Messages {
+  enum class Policy : std::uint8_t {
+    error,        ///< what does not fit is not queued
+    drop_oldest,  ///< the oldest make room for it
+  };
+  std::size_t queue = 1024 * 1024;  ///< bytes that may wait for one receiver
+  Policy policy = Policy::error;
+};
+
 /// [http]
 struct Http {
   std::optional<Listen> at;  ///< tcp or unix_socket; empty: not served
@@ -88,9 +101,21 @@ struct Http {
 /// [log]
 struct Log {
   LogLevel level = LogLevel::info;
-  std::string file;     ///< absolute path of what stdout and stderr are; empty: as they were
+  LogFormat format = LogFormat::text;
+  std::string file;     ///< absolute path of where all goes; empty: stdout and stderr
   bool capture = true;  ///< children print into pipes to the master, and not where it prints
   bool frame = true;    ///< captured lines of workers get time, slot and pid in front
+  LogRules rules;       ///< if they rotate the file, the agent writes it
+};
+
+/// [agent]: the user's agent program, one process beside the workers.
+struct Agent {
+  Worker program;                ///< as far as one program without listeners has that
+  std::optional<Identity> user;  ///< whom it runs as; empty: as the master
+
+  /// There is one.
+  [[nodiscard]] bool is_set() const { return !program.command.empty(); }
+  friend bool operator==(const Agent&, const Agent&) = default;
 };
 
 /// Everything an operator may say in app.conf, checked, with the defaults filled in.
@@ -106,9 +131,12 @@ struct Settings {
   Duration stop_delay = Duration::zero();
   std::vector<Listen> listen;
   Worker worker;
+  Agent agent;
   Restart restart;
   Reload reload;
   Control control;
+  std::vector<Schedule> schedules;
+  Messages messages;
   Http http;
   Log log;
   /// [hooks]: by an event's name, the arguments of the program that is run with it. The first is

@@ -44,8 +44,16 @@ std::string word(T value, std::span<const std::pair<std::string_view, T>> choice
 inline std::string text(Policy value) { return word<Policy>(value, kPolicies); }
 inline std::string text(Protocol value) { return word<Protocol>(value, kProtocols); }
 inline std::string text(Sched value) { return word<Sched>(value, kScheds); }
+inline std::string text(Schedule::Target value) { return word<Schedule::Target>(value, kTargets); }
+inline std::string text(Schedule::Overlap value) {
+  return word<Schedule::Overlap>(value, kOverlaps);
+}
 inline std::string text(OnGiveup value) { return word<OnGiveup>(value, kOnGiveups); }
+inline std::string text(Messages::Policy value) {
+  return word<Messages::Policy>(value, kMessagePolicies);
+}
 inline std::string text(LogLevel value) { return word<LogLevel>(value, kLevels); }
+inline std::string text(LogFormat value) { return word<LogFormat>(value, kLogFormats); }
 
 inline std::string text(const Ready& ready) { return ready_text(ready); }
 

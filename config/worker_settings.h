@@ -104,6 +104,8 @@ struct Worker {
   std::optional<std::uint64_t> core;     ///< and RLIMIT_CORE, in bytes
   std::optional<int> nice;               ///< -20..19
   Affinity affinity;
+
+  friend bool operator==(const Worker&, const Worker&) = default;
 };
 
 }  // namespace clusterd::config

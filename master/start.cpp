@@ -10,6 +10,7 @@
 #include "master/os/daemonize.h"
 #include "master/os/from_manager.h"
 #include "master/os/log_file.h"
+#include "master/os/log_pipe.h"
 #include "master/os/pid_file.h"
 #include "master/os/self.h"
 #include "master/runtime/describe.h"
@@ -106,6 +107,31 @@ int end(const core::Outcome& outcome) {
   return kExitGaveUp;
 }
 
+/// The end of a log that is the agent's to write: the last lines come when there is no agent any
+/// more. When nothing else of the master is left, since it may have to become another user.
+class LogEnd {
+ public:
+  LogEnd(std::string path, os::LogPipe pipe, const std::optional<config::Identity>& user)
+      : path_(std::move(path)), pipe_(std::move(pipe)) {
+    if (user) identity_ = os::Identity{user->uid, user->gid, user->groups};
+  }
+  LogEnd(const LogEnd&) = delete;
+  LogEnd& operator=(const LogEnd&) = delete;
+  ~LogEnd() {
+    const auto done = os::append_rest(path_, pipe_.read.get(), log::take_rest(), identity_);
+    if (!done) log::aside(done.error().message());
+    log::finish();
+  }
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] const os::LogPipe& pipe() const { return pipe_; }
+
+ private:
+  std::string path_;
+  os::LogPipe pipe_;
+  std::optional<os::Identity> identity_;
+};
+
 /// Everything that a master has, in the order in which it gets it.
 class Master {
  public:
@@ -126,9 +152,11 @@ class Master {
  private:
   int start();
   Result<void> write_to_file();
+  Result<void> write_to_agent();
   void begin(runtime::Resources& resources);
   core::Outcome supervise(runtime::Resources resources);
 
+  std::optional<LogEnd> log_end_;
   const config::Settings& settings_;
   const std::vector<std::string>& sets_;
   os::FromManager manager_;
@@ -162,6 +190,7 @@ int Master::start() {
 
 Result<void> Master::write_to_file() {
   if (settings_.log.file.empty()) return {};
+  if (settings_.log.rules.rotates()) return write_to_agent();
   Console before = Console::foreground();
   auto file = os::LogFile::open(settings_.log.file);
   if (!file) return file.error();
@@ -170,16 +199,32 @@ Result<void> Master::write_to_file() {
   return {};
 }
 
+/// Stdout and stderr stay what they are, for who did not let us capture what it prints.
+Result<void> Master::write_to_agent() {
+  auto path = os::without_links(settings_.log.file);
+  if (!path) return path.error();
+  auto pipe = os::open_log_pipe();
+  if (!pipe) return pipe.error();
+  log_end_.emplace(std::move(*path), std::move(*pipe), settings_.user);
+  if (!console_) console_ = Console::foreground();
+  return {};
+}
+
 void Master::begin(runtime::Resources& resources) {
   os::ignore_sigpipe();
   resources.open_files = os::raise_open_files();
-  log::start("master", settings_.log.level);
+  log::start("master", settings_.log.level, settings_.log.format);
+  if (log_end_) {
+    log::write_into(log_end_->pipe().write.get());
+    resources.log = runtime::LogSink{log_end_->pipe().read.get(), log_end_->path()};
+  }
   log::info(std::string("clusterd ") + kVersionText + ": " + settings_.name + ", " +
             std::to_string(settings_.workers) + (settings_.workers == 1 ? " worker" : " workers") +
             (settings_.workers_reason.empty() ? "" : " (" + settings_.workers_reason + ")"));
   if (auto written = pid_file_.written(); !written) log::warn(written.error().message());
   close_unused(manager_.sockets, settings_);
   resources.manager = std::move(manager_);
+  os::give_memory_back();
   if (!os::schedule_as_batch()) log::debug("no SCHED_BATCH: hand-offs are slower under load");
 }
 

@@ -95,6 +95,21 @@ def _lowest(*measured):
     return lowest
 
 
+def _message(kind, *node, size=64):
+    """Messages a second, to Node's."""
+
+    def measured(facts):
+        rates = facts["messages", size]
+        theirs = " ".join(("node", node[0], str(size), *node[1:]))
+        return spread(paired_ratios(rates[f"clusterd {kind} {size}"], rates[theirs]))
+
+    return measured
+
+
+def _grown(facts):
+    return spread([grown / 1024 for grown in facts["messages", "memory"]])
+
+
 _NODE_ELSEWHERE = [
     _under(what, policy, server)
     for what, policy in (("short", "none"), ("keepalive", "rr"), ("keepalive", "none"))
@@ -143,6 +158,14 @@ def _goals():
         least("Node's workers, short, rr, HTTP, to Node's", 1.4, _under("short", "rr", "http")),
         least("Node's workers elsewhere, the worst of six", 1.0, _lowest(*_NODE_ELSEWHERE)),
         most("Node's workers: CPU of the primary", 0.33, "", _under("cpu", "rr", "http"), 2),
+        least("messages one way, 64 B, to Node's", 5, _message("oneway", "oneway"), 1),
+        least("messages to 8, 64 B, to Node's", 5, _message("bcast", "bcast"), 1),
+        least("messages there and back, 64 B, to Node's", 1.4, _message("turn", "rtt"), 1),
+        least("request to a worker, 64 B, to Node's", 1.4, _message("rtt", "rtt", "relay"), 1),
+        least("messages one way, 4 KiB, to Node's", 5, _message("oneway", "oneway", size=4096), 1),
+        least("messages to 8, 4 KiB, to Node's", 5, _message("bcast", "bcast", size=4096), 1),
+        least("there and back, 4 KiB, to Node's", 1.4, _message("turn", "rtt", size=4096), 1),
+        most("master, RSS over 10 million messages", 2, "MiB more", _grown),
         most("Node's workers: RSS of the primary", 0.25, "", _under("rss", "rr", "http"), 2),
     ]
 

@@ -3,6 +3,8 @@
     worker = clusterd.Worker()
     worker.listen("127.0.0.1:8080", serve)     # serve(connection) in a thread of its own
     worker.on("refresh", lambda data: cache.load(data))
+    worker.on("count", lambda data, message: worker.reply(message, len(cache)))
+    worker.on_schedule("tidy", cache.tidy)     # a [[schedule]] of app.conf
     worker.run()
 
 Under clusterd (`protocol = "node"`) the master has the port, and hands out connections or lets the
@@ -13,11 +15,15 @@ The channel to the master speaks Node's own protocol: a line of JSON for each me
 one descriptor with it.
 """
 
+import collections
 import contextlib
+import heapq
+import inspect
 import itertools
 import json
 import os
 import select
+import signal
 import socket
 import sys
 import threading
@@ -25,6 +31,13 @@ import time
 import traceback
 
 BACKLOG = 511
+LONGEST_MESSAGE = 65536  # bytes, with its envelope and the end of its line
+LONGEST_REASON = 1024  # characters
+LONGEST_WAIT = 3600.0  # seconds, which select() takes
+
+# How a request ended: `error` is None, "timeout", "undelivered" (nobody got it) or "gone" (who got
+# it has ended).
+Answer = collections.namedtuple("Answer", "data sender error")
 
 
 def _resolve(address):
@@ -56,7 +69,21 @@ class Worker:
         self._channel = socket.socket(fileno=int(number)) if number else None
         self._writing = threading.Lock()
         self._numbers = itertools.count()
-        self._handlers = {}  # action: handler
+        self._handlers = {}  # action: handler, once
+        self._schedules = {}  # name: handler
+        # Called with the receiver's pid when a quarter of what may wait for it does, and with
+        # False when little does again; and for messages of ours that could not be delivered.
+        self.on_pressure = lambda pid, high: None
+        self.on_undelivered = lambda action, count: None
+        # Numbers of their own, should a process get the pid of one that has ended.
+        self._requests = itertools.count(time.time_ns() // 1000)
+        self._asking = threading.Lock()  # of the next two, since any thread may ask
+        self._waiting = {}  # number of a request: handler
+        self._ends = []  # a heap of: when it is too late for a request, its number
+        self._own = collections.deque()  # without a master: lines from this process to itself
+        self._wake, self._woken = os.pipe()
+        for end in (self._wake, self._woken):
+            os.set_blocking(end, False)
         self._asked = {}  # number of a question about a server: what was asked
         self._servers = {}  # the master's key of a server: what it serves with
         self._fds = []  # that have come and whose line has not
@@ -69,6 +96,7 @@ class Worker:
             # Not for a child of ours: the master would believe that we live.
             os.set_inheritable(self._channel.fileno(), False)
             self._cluster(act="online")
+            self._write({"cmd": "CLUSTERD", "act": "notices"})
 
     # ---- what a program calls
 
@@ -92,36 +120,94 @@ class Worker:
         return None
 
     def on(self, action, handler):
-        """Calls handler(data) for messages of this name, in the thread that runs the worker.
+        """Calls handler(data), or handler(data, message) if it takes two, for messages of this name,
+        in the thread that runs the worker. "" is for those that have no handler; None takes it off.
 
         One that raises ends this worker as suicide() does, and with exit code 1."""
-        self._handlers[action] = handler
+        self._set_handler(action, handler, False)
 
-    def send(self, action, data=None, to="app", pid=None):
-        """To "app" (all workers, this one too), "agent", or the worker of that pid.
+    def once(self, action, handler):
+        """The same for the next one only."""
+        self._set_handler(action, handler, True)
 
-        From any thread. False if the master is gone. A worker alone is all workers."""
-        message = {"action": action, "data": data}
-        message.update({"receiverPid": str(pid)} if pid else {"to": to})
-        if self._channel:
-            return self._write(message)
-        self._guard(self._heed, message)
+    def send(self, action, data=None, to="app", pid=None, slot=None):
+        """To "all", "app" (all workers, this one too), "agent" or "random" (a worker that is ready),
+        or to the process of that pid, or the worker in that slot.
+
+        From any thread. False if the master is gone. A worker alone is all workers, and slot 0.
+        Raises what json.dumps() does, also for NaN and Infinity, which no JSON has, and
+        ValueError for more than LONGEST_MESSAGE bytes."""
+        return self._post(self._envelope(action, data, to, pid, slot))
+
+    def broadcast(self, action, data=None):
+        return self.send(action, data, to="all")
+
+    def send_to_app(self, action, data=None):
+        return self.send(action, data, to="app")
+
+    def send_to_agent(self, action, data=None):
+        return self.send(action, data, to="agent")
+
+    def send_random(self, action, data=None):
+        return self.send(action, data, to="random")
+
+    def send_to(self, pid, action, data=None):
+        return self.send(action, data, pid=pid)
+
+    def send_to_slot(self, slot, action, data=None):
+        return self.send(action, data, slot=slot)
+
+    def request(self, action, data, handler, timeout=5.0, to="random", pid=None, slot=None):
+        """As send(), and handler(answer) is called once, with an Answer, by the thread that runs
+        the worker; never where send() would be False."""
+        envelope = self._envelope(action, data, to, pid, slot)
+        if envelope.get("to") in ("all", "app"):
+            raise ValueError("only one can answer")
+        number = envelope["request"] = next(self._requests)
+        line = _message_line(envelope)
+        with self._asking:
+            self._waiting[number] = handler
+            heapq.heappush(self._ends, (time.monotonic() + max(0.0, timeout), number))
+        if not self._give(envelope, line):
+            self._take(number)
+            return False
+        self._wake_up()
         return True
+
+    def reply(self, message, data=None):
+        """Answers a message that is a request, now or later; any other is left alone."""
+        if not message.get("request"):
+            return True
+        envelope = self._envelope("reply", data, None, message.get("senderPid"), None)
+        return self._post({**envelope, "reply": message["request"]})
+
+    def on_schedule(self, name, handler):
+        """Calls handler(data) for each run of this [[schedule]] that is this worker's to do.
+
+        In a thread of its own. The run is over when it returns, and has failed if it throws."""
+        self._schedules[name] = handler
+        if self._channel:
+            self._write({"cmd": "CLUSTERD", "act": "handles", "schedule": name})
 
     def suicide(self):
         """Asks to be replaced: what has begun is finished, and run() returns. From any thread."""
         self._ended.set()
+        self._wake_up()
         if self._channel:
             self._write({"act": "suicide"})
 
     def run(self):
         """Returns when the worker was asked to leave, and all that it served has ended."""
-        if self._channel:
+        try:
             self._read()
-        else:
-            with contextlib.suppress(KeyboardInterrupt):
-                self._ended.wait()
+        except KeyboardInterrupt:
+            if self._channel:
+                raise
         self._drain()  # also when the master is gone: there will be nothing new
+        with self._asking:
+            left = list(self._waiting)
+        for number in left:
+            self._end(number, error="gone")
         while threads := list(self._threads):
             threads[0].join()
         if self._channel:
@@ -144,10 +230,106 @@ class Worker:
             self.suicide()
             self._drain()
 
+    # ---- messages
+
+    def _set_handler(self, action, handler, once):
+        if handler is None:
+            self._handlers.pop(action, None)
+        elif _takes_two(handler):
+            self._handlers[action] = (handler, once)
+        else:
+            self._handlers[action] = (lambda data, message: handler(data), once)
+
+    def _envelope(self, action, data, to, pid, slot):
+        message = {"action": action, "senderPid": os.getpid(), "data": data}
+        if pid is not None:
+            message["receiverPid"] = pid
+        elif slot is not None:
+            message["receiverSlot"] = slot
+        elif to is not None:
+            message["to"] = to
+        return message
+
+    def _post(self, message):
+        return self._give(message, _message_line(message))
+
+    def _give(self, message, line):
+        if self._channel:
+            return self._write_line(line)
+        # To oneself, the way that others' come: as it is now, in the thread that runs the worker.
+        mine = message.get("receiverPid", os.getpid()) == os.getpid()
+        if not mine or message.get("receiverSlot") or message.get("to") == "agent":
+            requests = [message.get("request")]
+            lost = {"act": "undelivered", "action": message["action"], "requests": requests}
+            line = _line({"cmd": "CLUSTERD", "count": 1, **lost})
+        self._own.append(line)
+        self._wake_up()
+        return True
+
+    def _wake_up(self):
+        with contextlib.suppress(BlockingIOError):  # so full that it is awake
+            os.write(self._woken, b".")
+
+    def _heed_message(self, message):
+        number = message.get("reply")
+        if number and isinstance(number, int):  # the master has seen to it that it may say so
+            return self._end(number, message.get("data"), message.get("senderPid"))
+        action = message.get("action")
+        handler, once = self._handlers.get(action) or self._handlers.get("") or (None, False)
+        if handler is None:
+            return None
+        if once:
+            self._handlers.pop(action if action in self._handlers else "", None)
+        return handler(message.get("data"), message)
+
+    def _heed_notice(self, notice):
+        act = notice.get("act")
+        if act == "undelivered":
+            self._undelivered(notice.get("action"), notice["count"], notice.get("requests", ()))
+        elif act == "gone":
+            for number in notice.get("requests", ()):
+                self._end(number, error="gone")
+        elif act == "pressure":
+            self.on_pressure(notice["pid"], notice["high"])
+
+    def _undelivered(self, action, count, requests):
+        for number in filter(None, requests):
+            count -= 1
+            self._end(number, error="undelivered")
+        if count > 0:
+            self.on_undelivered(action, count)
+
+    def _take(self, number):
+        with self._asking:
+            return self._waiting.pop(number, None)
+
+    def _end(self, number, data=None, sender=None, error=None):
+        handler = self._take(number)
+        if handler:
+            self._guard(handler, Answer(data, sender, error))
+
+    def _end_late(self):
+        """Those whose time is over; gives for how long there is none."""
+        now = time.monotonic()  # what handlers ask meanwhile has its turn later
+        while True:
+            with self._asking:
+                while self._ends and self._ends[0][1] not in self._waiting:
+                    heapq.heappop(self._ends)
+                if not self._ends:
+                    return None
+                end, number = self._ends[0]
+            if end > now:
+                return min(max(0.0, end - time.monotonic()), LONGEST_WAIT)
+            self._end(number, error="timeout")
+
     # ---- the channel
 
     def _write(self, message):
-        line = json.dumps(message).encode() + b"\n"
+        return self._write_line(_line(message))
+
+    def _write_line(self, line):
+        """Waits until there is room, one thread after the other, and so does the thread that reads:
+        that comes to an end, since the master always reads, whatever waits for this process."""
         with self._writing:
             try:
                 self._channel.sendall(line)
@@ -162,9 +344,20 @@ class Worker:
 
     def _read(self):
         rest = b""
+        from_whom = [self._wake, *filter(None, [self._channel])]
         # Until the last connection has ended: the master asks all the time whether we are alive.
         while not self.draining or self._threads:
-            if self.draining and not select.select([self._channel], [], [], 0.02)[0]:
+            patience = self._end_late()
+            if self.draining:
+                patience = min(0.02, LONGEST_WAIT if patience is None else patience)
+            ready, _, _ = select.select(from_whom, [], [], patience)
+            if self._wake in ready:
+                os.read(self._wake, 65536)
+            for _ in range(len(self._own)):  # what these send in turn wakes it again
+                self._heed_line(self._own.popleft())
+            if not self._channel and self._ended.is_set():
+                self._drain()
+            if not self._channel or self._channel not in ready:
                 continue
             try:
                 data, fds, _, _ = socket.recv_fds(
@@ -177,7 +370,14 @@ class Worker:
             self._fds += fds
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
-                self._guard(self._heed, json.loads(line))
+                self._heed_line(line)
+
+    def _heed_line(self, line):
+        try:
+            message = json.loads(line)
+        except ValueError:  # an integer of more digits than Python reads
+            message = json.loads(line, parse_int=float)
+        self._guard(self._heed, message)
 
     def _heed(self, message):
         if not isinstance(message, dict):
@@ -188,11 +388,30 @@ class Worker:
             arrived = bool(self._fds)
             self._write({"cmd": "NODE_HANDLE_ACK" if arrived else "NODE_HANDLE_NACK"})
             if arrived:
-                self._heed_cluster(message["msg"], socket.socket(fileno=self._fds.pop(0)))
+                self._heed_handle(message.get("msg"), socket.socket(fileno=self._fds.pop(0)))
         elif message.get("cmd") == "NODE_CLUSTER":
             self._heed_cluster(message, None)
-        elif message.get("action") in self._handlers:
-            self._handlers[message["action"]](message.get("data"))
+        elif message.get("cmd") == "CLUSTERD" and message.get("act") == "run":
+            self._start(self._run, message)
+        elif message.get("cmd") == "CLUSTERD":
+            self._heed_notice(message)
+        elif isinstance(message.get("action"), str):
+            self._heed_message(message)
+
+    def _heed_handle(self, message, handle):
+        if isinstance(message, dict) and message.get("cmd") == "NODE_CLUSTER":
+            self._heed_cluster(message, handle)
+        else:  # of another program, which sends us a socket of its own
+            handle.close()
+            self._heed(message)
+
+    def _run(self, message):
+        ran = {"cmd": "CLUSTERD", "act": "ran", "run": message["run"]}
+        try:
+            self._schedules[message["schedule"]](message["data"])
+        except Exception as error:
+            ran["error"] = _reason(error)
+        self._write(ran)
 
     def _heed_cluster(self, message, handle):
         if message.get("act") == "disconnect":
@@ -263,3 +482,59 @@ class Worker:
                     continue
                 except (OSError, RuntimeError):
                     time.sleep(0.1)  # out of descriptors or threads, or the peer has left
+
+
+class Agent(Worker):
+    """An agent program of clusterd ([agent] command, `protocol = "node-fork"`).
+
+        agent = clusterd.Agent()
+        agent.on("get-config", ...)
+        agent.ready()                          # now the workers are started
+        agent.run()
+
+    It has a worker's messages and none of its connections. What a handler raises is printed and
+    told to the master, and the agent lives on. SIGTERM, by which the master asks it to leave, ends
+    run() like sys.exit().
+    """
+
+    def __init__(self):
+        super().__init__()
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+    def ready(self):
+        if self._channel:
+            self._write({"cmd": "CLUSTERD", "act": "ready"})
+
+    def _guard(self, call, *arguments):
+        try:
+            call(*arguments)
+        except Exception as error:
+            traceback.print_exc()
+            if self._channel:
+                self._write({"cmd": "CLUSTERD", "act": "failed", "what": _reason(error)})
+
+
+def _line(message):
+    return json.dumps(message, allow_nan=False).encode() + b"\n"
+
+
+def _message_line(message):
+    line = _line(message)
+    if len(line) > LONGEST_MESSAGE:
+        name = str(message["action"])[:LONGEST_REASON]
+        raise ValueError(f'"{name}" has {len(line)} bytes; {LONGEST_MESSAGE} are allowed')
+    return line
+
+
+def _reason(error):
+    return (str(error) or type(error).__name__)[:LONGEST_REASON]
+
+
+def _takes_two(handler):
+    try:
+        inspect.signature(handler).bind(None, None)
+    except TypeError:
+        return False
+    except ValueError:  # of some built-in functions nothing is known
+        return False
+    return True

@@ -19,9 +19,9 @@ RestartLimiter limiter_of(const Plan& plan) {
 
 Cluster::Cluster(Plan plan)
     : plan_(plan),
-      agents_{limiter_of(plan)},
-      workers_{limiter_of(plan)},
-      agent_slot_(delay_of(plan)),
+      pools_{Pool{limiter_of(plan)}, Pool{limiter_of(plan)}, Pool{limiter_of(plan)}},
+      agent_(delay_of(plan)),
+      program_(delay_of(plan)),
       slots_(plan.workers, SlotFsm(delay_of(plan))),
       records_(plan.workers),
       random_(plan.seed) {}
@@ -31,31 +31,18 @@ Actions Cluster::step(TimePoint now, const Event& event) {
   std::visit([&](const auto& what) { on(step, what); }, event);
   if (state_ == ClusterState::running) {
     judge_rollout(step);
+    renew_program(step);
     renew(step);
     judge_rollout(step);
   }
   return std::move(step.actions);
 }
 
-std::uint32_t Cluster::ready() const {
-  return static_cast<std::uint32_t>(
-      std::count_if(children_.begin(), children_.end(), [](const auto& entry) {
-        return entry.first.role == Role::worker && entry.second.fsm.state() == ChildState::ready;
-      }));
-}
-
-/// A slot that there is no more has none, though its last worker may still drain.
-std::uint32_t Cluster::restarts(SlotId slot) const {
-  if (number_of(slot) >= records_.size()) return 0;
-  const std::uint32_t starts = records_[number_of(slot)].starts;
-  return starts == 0 ? 0 : starts - 1;
-}
-
 void Cluster::on(Step& step, const Start&) {
   if (state_ != ClusterState::idle) return;
   state_ = ClusterState::starting;
   started_at_ = step.now;
-  obey(step, Role::agent, {}, agent_slot_.open());
+  obey(step, Role::agent, {}, agent_.open());
 }
 
 void Cluster::on(Step& step, const ChildHappened& event) { drive(step, event.child, event.event); }
@@ -63,7 +50,7 @@ void Cluster::on(Step& step, const ChildHappened& event) { drive(step, event.chi
 void Cluster::on(Step& step, const TimerFired& event) {
   // A timer is somebody's or, if its owner moved on meanwhile, nobody's. The owners know.
   if (state_ == ClusterState::delaying && event.id == stop_timer_) return stop(step, Outcome{});
-  for (const Role role : {Role::agent, Role::worker}) {
+  for (const Role role : kRoles) {
     for (const ChildId id : all(role)) drive(step, id, ChildTimer{event.id});
     if (pool_of(role).timer == event.id) probe(step, role);
     for (const SlotId slot : slots_of(role)) {
@@ -82,7 +69,7 @@ void Cluster::on(Step& step, const StopRequested& event) {
   }
   if (state_ != ClusterState::stopping) stop(step, Outcome{});
   if (!event.now) return;
-  for (const Role role : {Role::agent, Role::worker}) {
+  for (const Role role : kRoles) {
     for (const ChildId id : all(role)) drive(step, id, AskedToDie{});
   }
 }
@@ -157,19 +144,16 @@ void Cluster::obey(Step& step, Role role, SlotId slot, const SlotOrder& order) {
   }
 }
 
-ChildId Cluster::next_child(Role role) const {
-  return {role, role == Role::agent ? next_agent_ : next_worker_};
-}
-
 /// Its slot knows of it already: what follows from the child's first action can ask.
 ChildId Cluster::fork(Step& step, Role role, SlotId slot, Generation generation) {
-  const bool agent = role == Role::agent;
   const ChildId id = next_child(role);
-  ++(agent ? next_agent_ : next_worker_);
+  ++pool_of(role).next;
   // One that may never take over is no restart.
-  if (!agent && slot_of(role, slot).challenger() != id) ++records_[number_of(slot)].starts;
+  const bool takes_over = role == Role::worker && slot_of(role, slot).challenger() != id;
+  if (takes_over) ++records_[number_of(slot)].starts;
   const Plan& plan = rollout_ && generation == rollout_->from ? rollout_->before : plan_;
-  Child child{ChildFsm(agent ? plan.agent : plan.worker), slot, generation, step.now, {}, {}, {}};
+  Child child{ChildFsm(plan.timeouts(role)), slot, generation, step.now, {}, {}, {}};
+  if (role == Role::program) child.program = last_program_ = plan.program;
   const ChildActions actions = child.fsm.start(step.now, fresh_timer());
   children_.emplace(id, std::move(child));
   step.actions.emplace_back(Spawn{id, slot, generation});
@@ -179,8 +163,10 @@ ChildId Cluster::fork(Step& step, Role role, SlotId slot, Generation generation)
 }
 
 void Cluster::continue_start(Step& step) {
-  const auto agent = agent_slot_.incumbent();
+  const auto agent = agent_.incumbent();
   if (!agent || children_.at(*agent).fsm.state() != ChildState::ready) return;
+  if (plan_.program != 0) obey(step, Role::program, {}, program_.open());
+  if (!at_strength(Role::program)) return;
   for (const SlotId slot : slots_of(Role::worker)) {
     obey(step, Role::worker, slot, slot_of(Role::worker, slot).open());
   }
@@ -201,7 +187,8 @@ void Cluster::stop_later(Step& step, Duration delay) {
 void Cluster::stop(Step& step, Outcome outcome) {
   state_ = ClusterState::stopping;
   outcome_ = std::move(outcome);
-  agent_slot_.close();
+  agent_.close();
+  program_.close();
   for (SlotFsm& slot : slots_) slot.close();
   step.actions.emplace_back(StopAccepting{});
   end_rollout(step);
@@ -211,38 +198,13 @@ void Cluster::stop(Step& step, Outcome outcome) {
 
 void Cluster::continue_stop(Step& step) {
   if (!all(Role::worker).empty()) return;
-  if (const auto agents = all(Role::agent); !agents.empty()) {
-    return ask_to_leave(step, agents.front(), "the cluster stops");
+  for (const Role role : {Role::program, Role::agent}) {
+    const auto last = all(role);
+    if (!last.empty()) return ask_to_leave(step, last.front(), "the cluster stops");
   }
   if (state_ == ClusterState::finished) return;
   state_ = ClusterState::finished;
   step.actions.emplace_back(Finish{outcome_});
-}
-
-Note Cluster::note_of(Note::Kind kind, ChildId id, std::string why) const {
-  const Child& child = children_.at(id);
-  Note note{kind, id, child.slot, {}, child.fsm.planned(), {}, std::move(why)};
-  note.generation = child.generation;
-  return note;
-}
-
-SlotFsm& Cluster::slot_of(Role role, SlotId slot) {
-  return role == Role::agent ? agent_slot_ : slots_[number_of(slot)];
-}
-
-std::vector<SlotId> Cluster::slots_of(Role role) const {
-  if (role == Role::agent) return {SlotId{}};
-  std::vector<SlotId> slots;
-  for (std::uint32_t number = 0; number < slots_.size(); ++number) slots.push_back(SlotId{number});
-  return slots;
-}
-
-std::vector<ChildId> Cluster::all(Role role) const {
-  std::vector<ChildId> ids;
-  for (const auto& [id, child] : children_) {
-    if (id.role == role) ids.push_back(id);
-  }
-  return ids;
 }
 
 /// From 0 to 1, by a linear congruence: all that it is for is that two slots differ.
@@ -250,38 +212,6 @@ double Cluster::spread() {
   if (plan_.seed == 0) return 0;
   random_ = random_ * 6'364'136'223'846'793'005U + 1'442'695'040'888'963'407U;
   return static_cast<double>(random_ >> 11U) * 0x1p-53;
-}
-
-const std::optional<LastExit>& Cluster::last_exit(SlotId slot) const {
-  return records_[number_of(slot)].last_exit;
-}
-
-const Pool& Cluster::pool(Role role) const { return role == Role::agent ? agents_ : workers_; }
-
-bool Cluster::at_strength(Role role) const {
-  const auto serves = [&](const SlotFsm& slot) {
-    return slot.incumbent() && children_.at(*slot.incumbent()).fsm.state() == ChildState::ready;
-  };
-  if (role == Role::agent) return serves(agent_slot_);
-  return std::all_of(slots_.begin(), slots_.end(), serves);
-}
-
-const char* to_string(ClusterState state) {
-  switch (state) {
-    case ClusterState::idle:
-      return "idle";
-    case ClusterState::starting:
-      return "starting";
-    case ClusterState::running:
-      return "running";
-    case ClusterState::delaying:
-      return "delaying";
-    case ClusterState::stopping:
-      return "stopping";
-    case ClusterState::finished:
-      return "finished";
-  }
-  return "?";
 }
 
 }  // namespace clusterd::core

@@ -8,6 +8,7 @@
 #include "master/core/rollout.h"
 #include "master/core/slot_fsm.h"
 
+#include <array>
 #include <map>
 #include <optional>
 #include <string>
@@ -25,7 +26,6 @@ class Cluster {
   [[nodiscard]] Actions step(TimePoint now, const Event& event);
 
   using Child = ClusterChild;
-
   [[nodiscard]] ClusterState state() const { return state_; }
   /// Of the workers that are started now.
   [[nodiscard]] Generation generation() const { return generation_; }
@@ -33,17 +33,17 @@ class Cluster {
   /// Of the workers that are wanted, by number.
   [[nodiscard]] const std::vector<SlotFsm>& slots() const { return slots_; }
   [[nodiscard]] const std::optional<LastExit>& last_exit(SlotId slot) const;
-  [[nodiscard]] const SlotFsm& agent_slot() const { return agent_slot_; }
+  [[nodiscard]] const SlotFsm& agent_slot() const { return agent_; }
+  [[nodiscard]] const SlotFsm& program_slot() const { return program_; }
+  [[nodiscard]] bool has_program() const { return wanted_program() != 0; }
   /// How their deaths are counted, and whether there were too many.
-  [[nodiscard]] const Pool& pool(Role role) const;
+  [[nodiscard]] const Pool& pool(Role role) const { return pools_.at(index(role)); }
   /// Workers that are ready, those that are about to be replaced too.
   [[nodiscard]] std::uint32_t ready() const;
-  /// Starts beyond the first of a slot. A worker that leaves may be of one that is not wanted any
-  /// more, which has none.
+  /// Starts beyond the first: of a slot, of which there may be none any more while its last worker
+  /// leaves, or of the agent or its program.
   [[nodiscard]] std::uint32_t restarts(SlotId slot) const;
-  [[nodiscard]] std::uint32_t agent_restarts() const {
-    return next_agent_ < 2 ? 0 : next_agent_ - 2;
-  }
+  [[nodiscard]] std::uint32_t restarts(Role role) const;
   /// What the next rollout brings.
   [[nodiscard]] Generation next_generation() const;
   /// The one that is under way.
@@ -51,9 +51,9 @@ class Cluster {
   /// When the stop that was asked for begins; meaningful in delaying.
   [[nodiscard]] TimePoint stops_at() const { return stops_at_; }
   [[nodiscard]] bool can_roll_out() const { return state_ == ClusterState::running && !rollout_; }
-  /// Every slot of the role has a child that is ready, if perhaps one that is about to be replaced.
+  /// Every slot that it is to have has a child that is ready, if perhaps one about to be replaced.
   [[nodiscard]] bool at_strength(Role role) const;
-  /// Every slot has a worker that is ready and that nobody is about to replace.
+  /// Every slot has a worker that is ready and not about to be replaced.
   [[nodiscard]] bool settled() const;
 
  private:
@@ -78,11 +78,11 @@ class Cluster {
   void continue_start(Step& step);
   void continue_stop(Step& step);
   [[nodiscard]] Note note_of(Note::Kind kind, ChildId id, std::string why = {}) const;
-  [[nodiscard]] ChildId next_child(Role role) const;
+  [[nodiscard]] ChildId next_child(Role role) const { return {role, pool(role).next}; }
   [[nodiscard]] SlotFsm& slot_of(Role role, SlotId slot);
   [[nodiscard]] std::vector<SlotId> slots_of(Role role) const;
   [[nodiscard]] std::vector<ChildId> all(Role role) const;
-  [[nodiscard]] Pool& pool_of(Role role) { return role == Role::agent ? agents_ : workers_; }
+  [[nodiscard]] Pool& pool_of(Role role) { return pools_.at(index(role)); }
   [[nodiscard]] double spread();
   [[nodiscard]] TimerId fresh_timer() { return TimerId{next_timer_++}; }
 
@@ -113,6 +113,9 @@ class Cluster {
   [[nodiscard]] RenewalBudget renewal_budget(TimePoint now) const;
   [[nodiscard]] std::string why_replaced(ChildId id) const;
 
+  void renew_program(Step& step);  // this and the next two: cluster_program.cpp
+  [[nodiscard]] std::uint32_t wanted_program() const;
+  [[nodiscard]] bool program_passed(TimePoint now) const;
   // cluster_rollout.cpp
   void adopt(const Plan& plan);
   void judge_rollout(Step& step);
@@ -127,9 +130,9 @@ class Cluster {
   Plan plan_;
   ClusterState state_ = ClusterState::idle;
   Outcome outcome_;
-  Pool agents_;
-  Pool workers_;
-  SlotFsm agent_slot_;
+  std::array<Pool, 3> pools_;  ///< by role
+  SlotFsm agent_;
+  SlotFsm program_;
   std::vector<SlotFsm> slots_;
   std::vector<SlotRecord> records_;  ///< one a slot
   std::map<ChildId, Child> children_;
@@ -137,8 +140,7 @@ class Cluster {
   Generation last_generation_{1};
   std::optional<Rollout> rollout_;
   std::uint64_t random_;
-  std::uint32_t next_worker_ = 1;
-  std::uint32_t next_agent_ = 1;
+  std::uint32_t last_program_ = 0;  ///< which one of Plan::program was forked last
   std::uint64_t next_timer_ = 1;
   TimePoint started_at_;
   TimePoint stops_at_;

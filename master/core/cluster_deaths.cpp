@@ -62,15 +62,17 @@ void Cluster::left_slot(Step& step, ChildId id, const Child& child, const ChildG
   }
 }
 
-/// It will go of its own accord: its slot is another's from now on, and it is nobody's incumbent.
-/// So it is replaced once, whatever becomes of it.
+/// It will go of its own accord: a worker's slot is another's from now on, and it is nobody's
+/// incumbent. So it is replaced once, whatever becomes of it.
 void Cluster::departs(Step& step, ChildId id, const Departs& departs) {
   const bool hangs = departs.cause == Departs::Cause::hang;
   Child& child = children_.at(id);
   child.because = (hangs ? "it hangs: " : "it said suicide: ") + departs.reason;
   step.note(note_of(hangs ? Note::Kind::hang : Note::Kind::suicide, id, departs.reason));
   if (on_trial(step.now, id)) fail_rollout(step, blame(id));
-  if (id.role == Role::worker && number_of(child.slot) >= slots_.size()) return;
+  // Of these there is never more than one: the next is forked when this one has gone.
+  if (id.role != Role::worker) return;
+  if (number_of(child.slot) >= slots_.size()) return;
   SlotFsm& slot = slot_of(id.role, child.slot);
   if (slot.challenger() == id) return challenger_died(step, child.slot, {child.because});
   if (slot.incumbent() != id) return;
@@ -109,7 +111,7 @@ void Cluster::replace_dead(Step& step, ChildId id, SlotId slot, const SlotOrder&
 
 /// Its incumbent serves on, so there is no hurry.
 void Cluster::challenger_died(Step& step, SlotId slot, const Death& death) {
-  const bool too_many = death.counts() && workers_.limiter.death(step.now);
+  const bool too_many = death.counts() && pool_of(Role::worker).limiter.death(step.now);
   const Duration at_least = too_many ? plan_.giveup_retry : Duration::zero();
   const SlotOrder order =
       slot_of(Role::worker, slot).challenger_died(step.now, at_least, fresh_timer(), spread());
@@ -172,7 +174,8 @@ void Cluster::forget_giveup(Step& step) {
   const bool any = std::any_of(slots_.begin(), slots_.end(), [](const SlotFsm& slot) {
     return slot.state() == SlotState::given_up;
   });
-  if (any || workers_.probe || !std::exchange(workers_.gave_up, false)) return;
+  Pool& pool = pool_of(Role::worker);
+  if (any || pool.probe || !std::exchange(pool.gave_up, false)) return;
   Note note{Note::Kind::recover, {Role::worker, 0}, {}, {}, false, {}, {}};
   step.note(std::move(note));
 }

@@ -6,6 +6,7 @@
 #include "master/core/cluster_events.h"
 #include "master/core/restart_limiter.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,9 +20,10 @@ struct ClusterChild {
   Generation generation{};
   TimePoint spawned_at;
   TimePoint ready_at;
-  std::string why;           ///< of the last signal we sent it
-  std::string because;       ///< why it leaves
-  std::string recycle = {};  ///< why it is to be replaced; empty: it is not
+  std::string why;            ///< of the last signal we sent it
+  std::string because;        ///< why it leaves
+  std::string recycle = {};   ///< why it is to be replaced; empty: it is not
+  std::uint32_t program = 0;  ///< of the agent program: which one of Plan::program it is
 };
 
 /// What counts as one: an end that nobody asked for, or a child's word that it will end.
@@ -50,13 +52,17 @@ struct SlotRecord {
   std::optional<LastExit> last_exit = {};
 };
 
-/// What workers have together, and the agent for itself.
+/// What workers have together, and the agent and its program each for itself.
 struct Pool {
   RestartLimiter limiter;
   bool gave_up = false;               ///< the slots that the dead left stay empty, but for a probe
   TimerId timer{};                    ///< until the next probe
   TimePoint probe_at = {};            ///< meaningful with a timer
   std::optional<ChildId> probe = {};  ///< the one child that is tried after giving up
+  std::uint32_t next = 1;             ///< number of the child that is forked next
 };
+
+/// Of what there is one for each role.
+[[nodiscard]] constexpr std::size_t index(Role role) { return static_cast<std::size_t>(role); }
 
 }  // namespace clusterd::core

@@ -36,7 +36,7 @@ void Cluster::renew(Step& step) {
     if (rollout_ && !rollout_->proved && on_trial(step.now, *challenger)) continue;
     promote(step, slot);
   }
-  if (workers_.gave_up && !rollout_) return;  // nobody is taken away who serves
+  if (pool(Role::worker).gave_up && !rollout_) return;  // nobody is taken away who serves
   RenewalBudget budget = renewal_budget(step.now);
   for (const SlotId slot : slots_of(Role::worker)) {
     if (budget.trials <= 0) return;
@@ -104,7 +104,8 @@ void Cluster::fill(Step& step, SlotId slot) {
   (void)fsm.try_again();
   fsm.occupied(next_child(Role::worker));
   const ChildId id = fork(step, Role::worker, slot, generation_);
-  if (workers_.gave_up && !workers_.probe) workers_.probe = id;
+  Pool& pool = pool_of(Role::worker);
+  if (pool.gave_up && !pool.probe) pool.probe = id;
 }
 
 void Cluster::challenge(Step& step, SlotId slot) {

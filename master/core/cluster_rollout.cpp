@@ -38,12 +38,12 @@ void Cluster::make_room_for_a_generation(Step& step) {
 
 void Cluster::adopt(const Plan& plan) {
   plan_ = plan;
-  agent_slot_.set_delay(plan.backoff_first, plan.backoff_max);
+  agent_.set_delay(plan.backoff_first, plan.backoff_max);
+  program_.set_delay(plan.backoff_first, plan.backoff_max);
   for (SlotFsm& slot : slots_) slot.set_delay(plan.backoff_first, plan.backoff_max);
   const std::uint32_t limit =
       plan.death_limit != 0 ? plan.death_limit : default_death_limit(plan.workers);
-  agents_.limiter.set(limit, plan.death_window);
-  workers_.limiter.set(limit, plan.death_window);
+  for (Pool& pool : pools_) pool.limiter.set(limit, plan.death_window);
 }
 
 void Cluster::judge_rollout(Step& step) {
@@ -64,7 +64,7 @@ void Cluster::judge_rollout(Step& step) {
   const bool done = std::all_of(slots_.begin(), slots_.end(), [&](const SlotFsm& slot) {
     return slot.incumbent() && !slot.challenger() && passed(children_.at(*slot.incumbent()));
   });
-  if (!done) return;
+  if (!done || !program_passed(step.now)) return;
   RolloutEnded ended;
   ended.done = true;
   report_rollout(step, std::move(ended));
@@ -119,9 +119,11 @@ RolloutEnded Cluster::blame(ChildId id) const {
 }
 
 bool Cluster::on_trial(TimePoint now, ChildId id) const {
-  if (!rollout_ || id.role != Role::worker) return false;
+  if (!rollout_ || id.role == Role::agent) return false;
   const Child& child = children_.at(id);
   if (child.generation != rollout_->to || child.fsm.planned()) return false;
+  // One that is as before has nothing to prove.
+  if (id.role == Role::program && child.program == rollout_->before.program) return false;
   return !child.fsm.was_ready() || now - child.ready_at < plan_.settle;
 }
 

@@ -6,12 +6,10 @@ namespace clusterd::core {
 namespace {
 
 template <typename Members, typename Wanted>
-std::vector<ChildId> those(const Members& members, const Wanted& wanted) {
-  std::vector<ChildId> found;
+void those(const Members& members, std::vector<ChildId>& found, const Wanted& wanted) {
   for (const auto& member : members) {
     if (wanted(member)) found.push_back(member.child);
   }
-  return found;
 }
 
 }  // namespace
@@ -31,52 +29,61 @@ void MessageRouter::remove(ChildId child) {
 }
 
 std::vector<ChildId> MessageRouter::receivers(ChildId sender, const Recipient& to) {
+  std::vector<ChildId> found;
+  receivers(sender, to, found);
+  return found;
+}
+
+void MessageRouter::receivers(ChildId sender, const Recipient& to, std::vector<ChildId>& found) {
   using Kind = Recipient::Kind;
-  const auto has_role = [&](Role role) {
-    return those(members_, [=](const Member& member) { return member.child.role == role; });
+  found.clear();
+  const auto add_role = [&](Role role) {
+    those(members_, found, [=](const Member& member) { return member.child.role == role; });
   };
   switch (to.kind) {
     case Kind::all:
-      return everybody();
+      return those(members_, found, [](const Member&) { return true; });
     case Kind::app:
-      return has_role(Role::worker);
+      return add_role(Role::worker);
     case Kind::agent:
-      return has_role(Role::agent);
+      return add_role(Role::program);
     case Kind::random:
-      return pick();
+      return pick(found);
     case Kind::unsaid:
-      return has_role(sender.role == Role::agent ? Role::worker : Role::agent);
+      return add_role(sender.role == Role::program ? Role::worker : Role::program);
     case Kind::pid:
-      return those(members_, [&](const Member& member) { return member.pid == to.number; });
-    case Kind::slot: {
-      // While a replacement comes up there are two in a slot. The one that serves is meant; with
-      // none, the newest.
-      auto in_slot = those(members_, [&](const Member& member) {
-        return member.slot && number_of(*member.slot) == to.number;
-      });
-      const auto serves = [&](ChildId child) { return find(child)->ready; };
-      const auto serving = std::find_if(in_slot.begin(), in_slot.end(), serves);
-      if (serving != in_slot.end()) return {*serving};
-      if (in_slot.size() > 1) in_slot.erase(in_slot.begin(), in_slot.end() - 1);
-      return in_slot;
-    }
+      return those(members_, found, [&](const Member& member) { return member.pid == to.number; });
+    case Kind::slot:
+      return in_slot(to.number, found);
     case Kind::elsewhere:
       break;
   }
-  return {};
 }
 
 std::vector<ChildId> MessageRouter::everybody() const {
-  return those(members_, [](const Member&) { return true; });
+  std::vector<ChildId> all;
+  those(members_, all, [](const Member&) { return true; });
+  return all;
 }
 
-std::vector<ChildId> MessageRouter::pick() {
-  const auto ready =
-      those(members_, [](const Member& member) { return member.ready && member.slot.has_value(); });
-  if (ready.empty()) return {};
-  const auto next = std::upper_bound(ready.begin(), ready.end(), picked_);
-  picked_ = next == ready.end() ? ready.front() : *next;
-  return {picked_};
+/// While a replacement comes up there are two in a slot. The one that serves is meant; with none,
+/// the newest.
+void MessageRouter::in_slot(std::int64_t slot, std::vector<ChildId>& found) const {
+  const Member* meant = nullptr;
+  for (const Member& member : members_) {
+    if (!member.slot || number_of(*member.slot) != slot) continue;
+    if (meant == nullptr || !meant->ready) meant = &member;
+  }
+  if (meant != nullptr) found.push_back(meant->child);
+}
+
+void MessageRouter::pick(std::vector<ChildId>& found) {
+  those(members_, found,
+        [](const Member& member) { return member.ready && member.slot.has_value(); });
+  if (found.empty()) return;
+  const auto next = std::upper_bound(found.begin(), found.end(), picked_);
+  picked_ = next == found.end() ? found.front() : *next;
+  found.assign(1, picked_);
 }
 
 MessageRouter::Member* MessageRouter::find(ChildId child) {

@@ -21,6 +21,8 @@ class MessageRouter {
 
   /// In the order of their ids; nobody if there is nobody.
   [[nodiscard]] std::vector<ChildId> receivers(ChildId sender, const Recipient& to);
+  /// The same into `found`, whose memory is used again.
+  void receivers(ChildId sender, const Recipient& to, std::vector<ChildId>& found);
   /// All of them.
   [[nodiscard]] std::vector<ChildId> everybody() const;
 
@@ -34,7 +36,8 @@ class MessageRouter {
 
   /// The next worker that is ready after the one picked before. In turn is as good as at random
   /// for the sender, and even.
-  [[nodiscard]] std::vector<ChildId> pick();
+  void pick(std::vector<ChildId>& found);
+  void in_slot(std::int64_t slot, std::vector<ChildId>& found) const;
   [[nodiscard]] Member* find(ChildId child);
 
   std::vector<Member> members_;  ///< sorted by id

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/clock.h"
+#include "common/ids.h"
 #include "master/core/child_fsm.h"
 
 #include <cstdint>
@@ -12,11 +13,14 @@ struct Plan {
   std::uint32_t workers = 1;
   ChildTimeouts worker;
   ChildTimeouts agent;
+  /// Which agent program there is to be: another number is one with other settings, 0 is none.
+  std::uint32_t program = 0;
+  ChildTimeouts program_timeouts;
 
   Duration backoff_first{};
   Duration backoff_max{};
-  /// Deaths of workers within the window that are too many; the agent has as many of its own.
-  /// 0 = as default_death_limit() says.
+  /// Deaths of workers within the window that are too many; the agent and its program have as many
+  /// each. 0 = as default_death_limit() says.
   std::uint32_t death_limit = 0;
   Duration death_window = std::chrono::seconds(60);
   Duration giveup_retry = std::chrono::seconds(60);
@@ -26,6 +30,11 @@ struct Plan {
   std::uint32_t max_unavailable = 0;  ///< incumbents that may leave before their successor is ready
   std::uint32_t max_generations = 3;  ///< alive at once
   Duration settle{};                  ///< a new generation's first workers are on trial so long
+
+  [[nodiscard]] const ChildTimeouts& timeouts(Role role) const {
+    if (role == Role::worker) return worker;
+    return role == Role::program ? program_timeouts : agent;
+  }
 
   Duration stop_delay{};  ///< it serves on for so long when it is asked to stop
 

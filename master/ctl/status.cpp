@@ -1,24 +1,14 @@
 #include "common/json.h"
 #include "master/ctl/client.h"
+#include "master/ctl/colour.h"
 #include "master/ctl/status_text.h"
 #include "master/ctl/verbs.h"
 
 #include <boost/json/parse.hpp>
 
 #include <cstdio>
-#include <cstdlib>
-#include <unistd.h>
 
 namespace clusterd::ctl {
-namespace {
-
-bool colour_wanted() {
-  const char* no_colour = std::getenv("NO_COLOR");
-  return ::isatty(STDOUT_FILENO) == 1 && (no_colour == nullptr || *no_colour == '\0');
-}
-
-}  // namespace
-
 int run(const config::StatusCommand& command) {
   auto connected = Client::connect(command.target);
   if (const auto* failure = std::get_if<Failure>(&connected)) return report(*failure);

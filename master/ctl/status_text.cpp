@@ -1,6 +1,7 @@
 #include "master/ctl/status_text.h"
 
 #include "config/words.h"
+#include "master/ctl/age.h"
 #include "master/ctl/table.h"
 
 #include <boost/json/array.hpp>
@@ -27,37 +28,11 @@ std::string cell(const value& content) {
   return "-";
 }
 
-/// "4d 3h", "2h 5m", "7m 3s", "12s": the two units that matter.
-std::string age(double seconds) {
-  const auto total = static_cast<long>(seconds);
-  const long days = total / 86400;
-  const long hours = total / 3600 % 24;
-  const long minutes = total / 60 % 60;
-  char text[64];
-  if (days > 0) {
-    std::snprintf(text, sizeof text, "%ldd %ldh", days, hours);
-  } else if (hours > 0) {
-    std::snprintf(text, sizeof text, "%ldh %ldm", hours, minutes);
-  } else if (minutes > 0) {
-    std::snprintf(text, sizeof text, "%ldm %lds", minutes, total % 60);
-  } else {
-    std::snprintf(text, sizeof text, "%lds", total);
-  }
-  return text;
-}
-
 std::string painted(std::string_view state, bool colour) {
   std::string text(state);
   if (!colour) return text;
   if (state == "running") return "\x1b[32m" + text + "\x1b[0m";
   return "\x1b[33m" + text + "\x1b[0m";
-}
-
-std::string text_of(double seconds) {
-  if (seconds >= 120) return age(seconds);
-  char text[32];
-  std::snprintf(text, sizeof text, seconds < 10 ? "%.1f s" : "%.0f s", seconds);
-  return text;
 }
 
 /// "1 death", "2 deaths"
@@ -90,6 +65,13 @@ std::string stop_delay(const object& status) {
   return "serves on, and stops in " + text_of(left->to_number<double>()) + "\n";
 }
 
+/// Of a log that the agent cannot write.
+std::string log_trouble(const object& status) {
+  const object* log = object_in(status, "log");
+  const value* error = log == nullptr ? nullptr : log->if_contains("error");
+  return error == nullptr ? "" : "the log is not written: " + shown(*error) + "\n";
+}
+
 /// Nothing as long as nobody was ever replaced.
 std::string restarts(const object& status, bool colour) {
   const object& counts = status.at("restarts").as_object();
@@ -101,6 +83,18 @@ std::string restarts(const object& status, bool colour) {
                      cell(counts.at("limit")) + " are too many";
   if (counts.at("given_up") == true) text += ": " + painted("given up", colour);
   return text + "\n";
+}
+
+/// Nothing where there is to be none, or of a master that knows of none.
+std::string agent_program(const object& status) {
+  const value* found = status.if_contains("agent_program");
+  const auto* program = found == nullptr ? nullptr : found->if_object();
+  if (program == nullptr) return "";
+  std::string text = ", agent program ";
+  if (!program->at("pid").is_null()) text += "pid " + cell(program->at("pid")) + " ";
+  text += cell(program->at("state"));
+  if (program->at("restarts") != 0) text += ", " + cell(program->at("restarts")) + " restarts";
+  return text;
 }
 
 std::string head(const object& status, bool colour) {
@@ -120,7 +114,9 @@ std::string head(const object& status, bool colour) {
   } else {
     text += ", no agent";
   }
-  return text + "\n" + stop_delay(status) + rollout(status) + restarts(status, colour);
+  text += agent_program(status);
+  return text + "\n" + log_trouble(status) + stop_delay(status) + rollout(status) +
+         restarts(status, colour);
 }
 
 /// The state of a listener is said only where there is one that is not open.

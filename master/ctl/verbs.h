@@ -11,8 +11,12 @@ int run(const config::EventsCommand& command);
 int run(const config::ReloadCommand& command);
 int run(const config::RestartCommand& command);
 int run(const config::ScaleCommand& command);
+int run(const config::ScheduleCommand& command);
 int run(const config::RecycleCommand& command);
 int run(const config::KillCommand& command);
+int run(const config::SendCommand& command);
 int run(const config::StopCommand& command);
+int run(const config::LogsCommand& command);
+int run(const config::ReopenCommand& command);
 
 }  // namespace clusterd::ctl

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <fcntl.h>
 #include <initializer_list>
+#include <malloc.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -19,6 +20,12 @@ rlimit raise_open_files() {
 bool schedule_as_batch() {
   const sched_param priority{};
   return ::sched_setscheduler(0, SCHED_BATCH, &priority) == 0;
+}
+
+void give_memory_back() {
+  constexpr int kLarge = 128 * 1024;  // glibc's own first value, which stays if it is set
+  ::mallopt(M_MMAP_THRESHOLD, kLarge);
+  ::mallopt(M_TRIM_THRESHOLD, kLarge);
 }
 
 bool open_standard_descriptors() {

@@ -16,6 +16,11 @@ namespace clusterd::os {
 /// batches. False if it was refused, which costs speed and nothing else.
 [[nodiscard]] bool schedule_as_batch();
 
+/// Memory of what was large for a while (the messages that waited for one receiver) goes back to
+/// the system at once. As glibc has it, the first such piece that is freed makes it keep all later
+/// ones.
+void give_memory_back();
+
 /// Opens /dev/null where stdin, stdout or stderr is closed. Otherwise the next socket would get
 /// that number, and be printed into. False if that is not possible.
 [[nodiscard]] bool open_standard_descriptors();

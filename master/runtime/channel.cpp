@@ -21,9 +21,6 @@ using boost::asio::posix::stream_descriptor;
 constexpr std::size_t kMostUnread = 1024 * 1024;
 /// Descriptors that wait for a peer are the master's own, and all others want some too.
 constexpr std::size_t kMostWaitingFds = 256;
-/// Of messages that wait for one child. What is more is not queued, and its sender is told.
-constexpr std::size_t kMostMessages = 1024 * 1024;
-constexpr std::size_t kMessagesAtOnce = 64;
 constexpr std::size_t kReadAtOnce = 64 * 1024;
 constexpr int kMostOfRest = 16;  // reads of a peer that has ended
 constexpr auto kRetry = std::chrono::milliseconds(5);
@@ -61,7 +58,7 @@ void Channel::send(std::string line, std::vector<UniqueFd> fds) {
 bool Channel::send_now(std::string_view line, int fd) {
   if (!socket_.is_open()) return false;
   had_no_room_ = true;
-  if (waits_writable_ || !outgoing_.empty() || sent_of_first_ > 0) return false;
+  if (waits_writable_ || !outgoing_.empty() || !messages_.begun().empty()) return false;
   const auto sent = send_with_fds(socket_.native_handle(), line, {&fd, 1});
   if (!sent) {
     (void)judge(sent.error().code);
@@ -72,21 +69,23 @@ bool Channel::send_now(std::string_view line, int fd) {
   return true;
 }
 
-bool Channel::post(Message message) {
-  if (!socket_.is_open() || message_bytes_ + message->size() > kMostMessages) return false;
-  message_bytes_ += message->size();
-  messages_.push_back(std::move(message));
-  if (waits_writable_ || std::exchange(writes_soon_, true)) return true;
+bool Channel::post(std::string_view line, core::MessageQueue::Ticket ticket, std::size_t most) {
+  if (is_gone() || !messages_.push(line, ticket, most)) return false;
+  write_soon();
+  return true;
+}
+
+void Channel::write_soon() {
+  if (!socket_.is_open() || waits_writable_ || std::exchange(writes_soon_, true)) return;
   boost::asio::post(socket_.get_executor(), [self = shared_from_this()] {
     self->writes_soon_ = false;
     if (self->socket_.is_open() && !self->waits_writable_) self->write();
   });
-  return true;
 }
 
 void Channel::end() {
   ending_ = true;
-  if (socket_.is_open() && outgoing_.empty() && messages_.empty())
+  if (socket_.is_open() && outgoing_.empty() && (gone_ || messages_.empty()))
     ::shutdown(socket_.native_handle(), SHUT_WR);
 }
 
@@ -104,7 +103,6 @@ void Channel::close() {
   retry_.cancel();
   descriptor_.reset();
   outgoing_.clear();
-  messages_.clear();
 }
 
 void Channel::wait_readable() {
@@ -175,23 +173,33 @@ bool Channel::take(std::string_view bytes) {
 void Channel::write() {
   const bool had_any =
       std::exchange(had_no_room_, false) || !outgoing_.empty() || !messages_.empty();
-  Wrote wrote = sent_of_first_ > 0 ? write_messages(1) : Wrote::all;
+  Wrote wrote = write_messages(true);
   if (wrote == Wrote::all) wrote = write_lines();
-  while (wrote == Wrote::all && !messages_.empty()) wrote = write_messages(kMessagesAtOnce);
-  if (wrote == Wrote::wait) return;
+  if (wrote == Wrote::all) wrote = write_messages(false);
   if (wrote == Wrote::gone) {
-    // Reading says so too, in its turn. What was queued is of no use.
+    // Reading says so too, in its turn. Messages stay until it is known which were heard.
+    gone_ = true;
     outgoing_.clear();
-    messages_.clear();
-    outgoing_bytes_ = outgoing_fds_ = message_bytes_ = sent_of_first_ = 0;
+    outgoing_bytes_ = outgoing_fds_ = 0;
     return;
   }
+  if (low_ && messages_.size() <= *low_) {
+    low_.reset();
+    if (events_.low) events_.low();
+  }
+  if (wrote == Wrote::wait || !socket_.is_open()) return;
   if (ending_) return end();
   if (had_any && events_.all_sent) events_.all_sent();
 }
 
 Channel::Wrote Channel::write_lines() {
-  while (!outgoing_.empty()) {
+  for (;;) {
+    if (outgoing_.empty()) {
+      std::string notices = events_.notices ? events_.notices() : "";
+      if (notices.empty()) return Wrote::all;
+      outgoing_bytes_ += notices.size();
+      outgoing_.push_back({std::move(notices), {}});
+    }
     Outgoing& next = outgoing_.front();
     std::vector<int> fds;
     for (const UniqueFd& fd : next.fds) fds.push_back(fd.get());
@@ -203,35 +211,29 @@ Channel::Wrote Channel::write_lines() {
     outgoing_bytes_ -= *sent;
     if (next.bytes.empty()) outgoing_.pop_front();
   }
-  return Wrote::all;
 }
 
-/// Sends up to `most` messages by one call.
-Channel::Wrote Channel::write_messages(std::size_t most) {
-  std::array<iovec, kMessagesAtOnce> parts;
-  most = std::min({most, messages_.size(), parts.size()});
-  for (std::size_t at = 0; at < most; ++at) {
-    const std::string& text = *messages_[at];
-    const std::size_t skip = at == 0 ? sent_of_first_ : 0;
-    parts[at] = {const_cast<char*>(text.data()) + skip, text.size() - skip};
+/// As many as the socket has room for, by one call if it has.
+Channel::Wrote Channel::write_messages(bool only_begun) {
+  for (;;) {
+    const auto next = messages_.next();
+    std::array<iovec, next.size()> parts;
+    std::size_t count = 0;
+    for (const std::string_view part : next) {
+      if (!part.empty()) parts[count++] = {const_cast<char*>(part.data()), part.size()};
+      if (only_begun) break;
+    }
+    if (count == 0) return Wrote::all;
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = count;
+    ssize_t sent = 0;
+    do {
+      sent = ::sendmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    if (sent < 0) return judge(errno_error("sendmsg").code);
+    messages_.sent(static_cast<std::size_t>(sent));
   }
-  msghdr message{};
-  message.msg_iov = parts.data();
-  message.msg_iovlen = most;
-  ssize_t sent = 0;
-  do {
-    sent = ::sendmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-  } while (sent < 0 && errno == EINTR);
-  if (sent < 0) return judge(errno_error("sendmsg").code);
-  message_bytes_ -= static_cast<std::size_t>(sent);
-  sent_of_first_ += static_cast<std::size_t>(sent);
-  while (most > 0 && sent_of_first_ >= messages_.front()->size()) {
-    sent_of_first_ -= messages_.front()->size();
-    messages_.pop_front();
-    --most;
-  }
-  // Sent in part: the rest has no room now, and the next call says that we have to wait.
-  return most == 0 ? Wrote::all : write_messages(most);
 }
 
 Channel::Wrote Channel::judge(const std::error_code& error) {

@@ -2,6 +2,7 @@
 
 #include "common/line_reader.h"
 #include "common/unique_fd.h"
+#include "master/core/message_queue.h"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -11,6 +12,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +33,9 @@ class Channel : public std::enable_shared_from_this<Channel> {
     std::function<void()> ended;                 ///< the peer closed its end
     std::function<void(std::string)> broken;     ///< too long a line, too much unread
     std::function<void()> all_sent = {};         ///< nothing waits any more; may be empty
+    std::function<void()> low = {};              ///< as asked for by tell_when_low(); may be empty
+    /// Gives lines of ours that go next, when no others wait: as asked for by look_for_notices().
+    std::function<std::string()> notices = {};
   };
 
   /// Handlers keep the channel alive until close(); after that nothing is called any more.
@@ -44,10 +49,20 @@ class Channel : public std::enable_shared_from_this<Channel> {
   /// did not: all_sent tells when to try again.
   [[nodiscard]] bool send_now(std::string_view line, int fd);
 
-  /// Queues a program's message, a line with its newline, which several channels can share. It is
-  /// sent at the end of this turn of the loop, with others. False if so much waits already that it
-  /// was not queued.
-  [[nodiscard]] bool post(std::shared_ptr<const std::string> message);
+  /// Queues a program's message, a line without its newline. It is sent at the end of this turn of
+  /// the loop, with others. False if more than `most` would wait, or the peer is gone: it was not
+  /// queued.
+  [[nodiscard]] bool post(std::string_view line, core::MessageQueue::Ticket ticket,
+                          std::size_t most);
+  /// `notices` has something to give. It is asked at the end of this turn of the loop, or when the
+  /// peer has taken the lines that wait.
+  void look_for_notices() { write_soon(); }
+  /// There is nobody to queue anything for.
+  [[nodiscard]] bool is_gone() const { return gone_ || ending_ || !socket_.is_open(); }
+  /// Those that wait, and those that nobody can be sure of any more when the peer is gone.
+  [[nodiscard]] core::MessageQueue& messages() { return messages_; }
+  /// `low` is to be called, once, when no more than so much of them waits.
+  void tell_when_low(std::size_t bytes) { low_ = bytes; }
 
   /// From now on one descriptor that the peer sends is kept until it is taken; others are closed.
   void keep_descriptor() { keeps_descriptor_ = true; }
@@ -73,18 +88,18 @@ class Channel : public std::enable_shared_from_this<Channel> {
 
   Channel(boost::asio::io_context& io, UniqueFd fd, std::size_t longest_line, Events events);
 
-  using Message = std::shared_ptr<const std::string>;
   /// How a write ended: all that it was to send is sent, or it has to wait, or the peer is gone.
   enum class Wrote : std::uint8_t { all, wait, gone };
 
   void wait_readable();
   void wait_writable();
+  void write_soon();
   void read();
   [[nodiscard]] ssize_t receive(char* buffer, std::size_t size);
   [[nodiscard]] bool take(std::string_view bytes);
   void write();
   [[nodiscard]] Wrote write_lines();
-  [[nodiscard]] Wrote write_messages(std::size_t most);
+  [[nodiscard]] Wrote write_messages(bool only_begun);
   [[nodiscard]] Wrote judge(const std::error_code& error);
   void write_later();
   [[nodiscard]] std::string too_long() const;
@@ -99,9 +114,9 @@ class Channel : public std::enable_shared_from_this<Channel> {
   std::deque<Outgoing> outgoing_;
   std::size_t outgoing_bytes_ = 0;
   std::size_t outgoing_fds_ = 0;
-  std::deque<Message> messages_;
-  std::size_t message_bytes_ = 0;
-  std::size_t sent_of_first_ = 0;  ///< of the first message; if not 0, its rest goes before a line
+  core::MessageQueue messages_;
+  std::optional<std::size_t> low_;
+  bool gone_ = false;  ///< what is queued is of no use
   bool writes_soon_ = false;
   bool waits_writable_ = false;
   bool ending_ = false;

@@ -1,10 +1,12 @@
 #include "master/runtime/child_spec.h"
 
 #include "common/environment.h"
+#include "master/runtime/dialogue.h"
 
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <optional>
 #include <string_view>
 #include <unistd.h>
 
@@ -96,15 +98,6 @@ std::vector<os::ResourceLimit> limits_of(const config::Worker& worker) {
   return limits;
 }
 
-bool has_channel(ChildId child, config::Protocol protocol) {
-  return child.role == Role::agent ||
-         (protocol != config::Protocol::listen_fds && protocol != config::Protocol::none);
-}
-
-}  // namespace
-
-namespace {
-
 /// What makes a program of Node one with a master: Node takes these out of its environment again.
 void set_node_channel(Environment& env, const core::Spawn& spawn, config::Protocol protocol) {
   if (protocol != config::Protocol::node && protocol != config::Protocol::node_fork) return;
@@ -115,7 +108,48 @@ void set_node_channel(Environment& env, const core::Spawn& spawn, config::Protoc
   }
 }
 
+/// This very program, even if its file was replaced meanwhile.
+void be_builtin_agent(os::SpawnSpec& spec, Environment& env, const config::Settings& settings) {
+  if (settings.user) change_user(spec, env, *settings.user);
+  spec.program = "/proc/self/exe";
+  spec.argv = {std::string(kAgentTitle) + settings.name};
+  // It needs no file of that folder, which its user might not be let into.
+  if (settings.user) spec.directory = "/";
+  env[kEnvRole] = "agent";
+}
+
+/// What app.conf says of a worker, or of the agent program.
+void be_program(os::SpawnSpec& spec, Environment& env, const config::Worker& program,
+                const std::optional<config::Identity>& user) {
+  if (user) change_user(spec, env, *user);
+  if (!program.cwd.empty()) spec.directory = program.cwd;
+  spec.program = program.program;
+  spec.argv = program.command;
+  spec.batch = program.sched == config::Sched::batch;
+  spec.umask = program.umask;
+  spec.nice = program.nice;
+  spec.limits = limits_of(program);
+  if (program.nofile) spec.open_files = {*program.nofile, *program.nofile};
+  for (const auto& [key, value] : program.env) env[key] = value;
+}
+
+void be_worker(os::SpawnSpec& spec, Environment& env, const config::Worker& worker,
+               const core::Spawn& spawn) {
+  if (const auto& cpus = worker.affinity.cpus; !cpus.empty()) {
+    spec.cpu = cpus[number_of(spawn.slot) % cpus.size()];
+  }
+  env[kEnvRole] = "worker";
+  env[kEnvSlot] = std::to_string(number_of(spawn.slot));
+  env[kEnvWorkerId] = std::to_string(spawn.child.number);
+  // It leaves when its channel ends, and one that drains may then finish what it has.
+  spec.outlives_master = worker.protocol == config::Protocol::node;
+}
+
 }  // namespace
+
+const config::Worker& program_of(const config::Settings& settings, Role role) {
+  return role == Role::program ? settings.agent.program : settings.worker;
+}
 
 os::SpawnSpec child_spec(const config::Settings& settings, const core::Spawn& spawn,
                          const rlimit& open_files, const NotifyEnvironment& notify,
@@ -124,44 +158,51 @@ os::SpawnSpec child_spec(const config::Settings& settings, const core::Spawn& sp
   os::SpawnSpec spec;
   spec.directory = settings.directory;
   spec.open_files = open_files;
-  if (settings.user) change_user(spec, env, *settings.user);
-  if (spawn.child.role == Role::agent) {
-    // This very program, even if its file was replaced meanwhile.
-    spec.program = "/proc/self/exe";
-    spec.argv = {std::string(kAgentTitle) + settings.name};
-    // It needs no file of that folder, which its user might not be let into.
-    if (settings.user) spec.directory = "/";
-    env[kEnvRole] = "agent";
-  } else {
-    spec.program = settings.worker.program;
-    spec.directory = settings.worker.cwd.empty() ? settings.directory : settings.worker.cwd;
-    spec.batch = settings.worker.sched == config::Sched::batch;
-    spec.umask = settings.worker.umask;
-    spec.nice = settings.worker.nice;
-    spec.limits = limits_of(settings.worker);
-    if (const auto& cpus = settings.worker.affinity.cpus; !cpus.empty()) {
-      spec.cpu = cpus[number_of(spawn.slot) % cpus.size()];
-    }
-    if (settings.worker.nofile) {
-      spec.open_files = {*settings.worker.nofile, *settings.worker.nofile};
-    }
-    spec.argv = settings.worker.command;
-    for (const auto& [key, value] : settings.worker.env) env[key] = value;
-    env[kEnvRole] = "worker";
-    env[kEnvSlot] = std::to_string(number_of(spawn.slot));
-    env[kEnvWorkerId] = std::to_string(spawn.child.number);
-    set_node_channel(env, spawn, settings.worker.protocol);
-    // It leaves when its channel ends, and one that drains may then finish what it has.
-    spec.outlives_master = settings.worker.protocol == config::Protocol::node;
+  const config::Worker& program = program_of(settings, spawn.child.role);
+  switch (spawn.child.role) {
+    case Role::agent:
+      be_builtin_agent(spec, env, settings);
+      break;
+    case Role::program:
+      be_program(spec, env, program, settings.agent.user);
+      env[kEnvRole] = "agent";
+      break;
+    case Role::worker:
+      be_program(spec, env, program, settings.user);
+      be_worker(spec, env, program, spawn);
+      break;
   }
   env[kEnvGeneration] = std::to_string(number_of(spawn.generation));
   env[kEnvName] = settings.name;
-  if (has_channel(spawn.child, settings.worker.protocol)) {
+  if (spawn.child.role != Role::agent) set_node_channel(env, spawn, program.protocol);
+  if (spawn.child.role == Role::agent || has_channel(program.protocol)) {
     env[kEnvChannelFd] = std::to_string(kChannelFd);
-  } else {
-    inherit(spec, env, settings.worker, spawn, inherited);
+  } else if (spawn.child.role == Role::worker) {
+    inherit(spec, env, program, spawn, inherited);
   }
   set_notify(env, notify);
+  for (const auto& [key, value] : env) spec.env.push_back(key + "=" + value);
+  return spec;
+}
+
+os::SpawnSpec command_spec(const config::Settings& settings, const config::Schedule& schedule,
+                           const std::string& run, const rlimit& open_files) {
+  const config::Worker& worker = settings.worker;
+  Environment env = inherited_environment();
+  os::SpawnSpec spec;
+  spec.program = schedule.command.front();
+  spec.argv = schedule.command;
+  spec.directory = worker.cwd.empty() ? settings.directory : worker.cwd;
+  spec.open_files = open_files;
+  if (worker.nofile) spec.open_files = {*worker.nofile, *worker.nofile};
+  if (settings.user) change_user(spec, env, *settings.user);
+  spec.umask = worker.umask;
+  spec.nice = worker.nice;
+  spec.limits = limits_of(worker);
+  for (const auto& [key, value] : worker.env) env[key] = value;
+  env[kEnvName] = settings.name;
+  env[kEnvSchedule] = schedule.name;
+  env[kEnvRun] = run;
   for (const auto& [key, value] : env) spec.env.push_back(key + "=" + value);
   return spec;
 }

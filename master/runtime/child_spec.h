@@ -16,6 +16,9 @@ namespace clusterd::runtime {
 /// LISTEN_*, and any CLUSTERD_* or NODE_* channel of a master around it).
 [[nodiscard]] Environment inherited_environment();
 
+/// The settings of the process of a child that is not this very program.
+[[nodiscard]] const config::Worker& program_of(const config::Settings& settings, Role role);
+
 /// How a child may speak to the master by sd_notify(3).
 struct NotifyEnvironment {
   std::string address;  ///< NOTIFY_SOCKET; empty: it may not
@@ -28,5 +31,11 @@ struct NotifyEnvironment {
                                        const rlimit& open_files,
                                        const NotifyEnvironment& notify = {},
                                        const std::vector<InheritedListener>& inherited = {});
+
+/// The same for the program of a schedule, which finds what a worker would but for what is of a
+/// slot.
+[[nodiscard]] os::SpawnSpec command_spec(const config::Settings& settings,
+                                         const config::Schedule& schedule, const std::string& run,
+                                         const rlimit& open_files);
 
 }  // namespace clusterd::runtime

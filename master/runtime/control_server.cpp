@@ -14,7 +14,8 @@ namespace {
 // The next two are for each share.
 constexpr std::size_t kMostClients = 16;
 constexpr std::ptrdiff_t kMostWaiting = 8;
-constexpr std::size_t kLongestRequest = 4096;
+constexpr std::size_t kLongestRequest = 68 * 1024;       // a message is the longest, and its verb
+constexpr std::size_t kMostAsked = 2 * kLongestRequest;  // bytes of those that wait
 constexpr std::size_t kMostRequests = 16;  // that wait for the answer to one before them
 constexpr auto kPatience = std::chrono::seconds(10);
 constexpr auto kPause = std::chrono::milliseconds(100);
@@ -113,7 +114,9 @@ void ControlServer::serve(UniqueFd fd, Share share) {
 
 void ControlServer::on_line(Id id, std::string_view line) {
   Client& client = *clients_.at(id);
-  if (client.requests.size() == kMostRequests) return drop(id);
+  std::size_t bytes = line.size();
+  for (const std::string& waiting : client.requests) bytes += waiting.size();
+  if (client.requests.size() == kMostRequests || bytes > kMostAsked) return drop(id);
   client.requests.emplace_back(line);
   proceed(id);
 }
@@ -130,7 +133,11 @@ void ControlServer::proceed(Id id) {
     client.patience.cancel();
     client.asked = std::make_shared<const Reply::Send>(
         [this, id](std::string line, bool last) { say(id, std::move(line), last); });
-    answer_line(request, Reply(client.asked),
+    const auto is_read = [this, id] {
+      const auto waits = clients_.find(id);
+      return waits == clients_.end() || waits->second->channel->is_read();
+    };
+    answer_line(request, Reply(client.asked, is_read),
                 [this, id](const std::string& verb, const CheckedJson& json, const Reply& reply) {
                   return answer(id, verb, json, reply);
                 });

@@ -47,6 +47,10 @@ Counters::Counters() {
   }
 }
 
+void Counters::ran(const core::schedule::Ended& run) {
+  runs_[run.schedule->name][static_cast<std::size_t>(run.result)].add(1);
+}
+
 void Counters::event(const std::string& name) {
   const auto found = events_.find(name);
   if (found != events_.end()) found->second.add(1);

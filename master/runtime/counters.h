@@ -3,6 +3,7 @@
 #include "common/ids.h"
 #include "master/core/balancer.h"
 #include "master/core/cluster_events.h"
+#include "master/core/schedule_events.h"
 
 #include <array>
 #include <cstdint>
@@ -44,6 +45,8 @@ class Counters {
     Counter accepted, expired;
     bool open = false;  ///< one has this name now
   };
+  /// By its result.
+  using Runs = std::array<Counter, 4>;
   /// Why there is another worker in a slot than before. reload: a restart too.
   enum class Cause : std::uint8_t { crash, suicide, hang, recycle, reload, kill };
   static constexpr std::size_t kCauses = 6;
@@ -56,6 +59,10 @@ class Counters {
   void saw(const core::Note& note);
   void event(const std::string& name);
   void stalled(std::uint32_t connections) { stalled_.add(connections); }
+  /// An exception has escaped a handler of the agent program.
+  void agent_failed() { agent_failures_.add(1); }
+  /// A run of a schedule is over.
+  void ran(const core::schedule::Ended& run);
 
   /// How far they are: of a living worker, or of one that has just died; of a listener.
   void worker(ChildId id, std::uint64_t taken, std::uint64_t requests);
@@ -68,6 +75,7 @@ class Counters {
   [[nodiscard]] const std::map<SlotId, Slot>& slots() const { return slots_; }
   [[nodiscard]] const std::map<std::string, Listener>& listeners() const { return listeners_; }
   [[nodiscard]] const std::map<std::string, Counter>& events() const { return events_; }
+  [[nodiscard]] const std::map<std::string, Runs>& runs() const { return runs_; }
   [[nodiscard]] std::uint64_t restarts(Cause cause) const {
     return restarts_[static_cast<std::size_t>(cause)].value();
   }
@@ -76,6 +84,7 @@ class Counters {
   }
   [[nodiscard]] std::uint64_t reloads(bool done) const { return reloads_[done ? 1 : 0].value(); }
   [[nodiscard]] std::uint64_t stalled() const { return stalled_.value(); }
+  [[nodiscard]] std::uint64_t agent_failures() const { return agent_failures_.value(); }
 
  private:
   struct Worker {
@@ -103,10 +112,12 @@ class Counters {
   std::map<std::string, Listener> listeners_;
   std::array<std::optional<Known>, core::kMaxListeners> known_;
   std::map<std::string, Counter> events_;
+  std::map<std::string, Runs> runs_;
   std::array<Counter, kCauses> restarts_;
   std::array<Counter, kEnds> deaths_;
   std::array<Counter, 2> reloads_;
   Counter stalled_;
+  Counter agent_failures_;
 };
 
 }  // namespace clusterd::runtime

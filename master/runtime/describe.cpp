@@ -36,7 +36,9 @@ std::string describe(const core::ExitStatus& status, const std::string& why) {
 const char* state_name(const core::Cluster& cluster) {
   if (cluster.state() == core::ClusterState::running) {
     if (cluster.rollout()) return "reloading";
-    if (!cluster.at_strength(Role::agent) || !cluster.at_strength(Role::worker)) return "degraded";
+    for (const Role role : kRoles) {
+      if (!cluster.at_strength(role)) return "degraded";
+    }
   }
   if (cluster.state() == core::ClusterState::delaying) return "stopping";
   return core::to_string(cluster.state());

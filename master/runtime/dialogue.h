@@ -2,6 +2,7 @@
 
 #include "common/ids.h"
 #include "common/notify.h"
+#include "common/run_lines.h"
 #include "common/unique_fd.h"
 #include "config/settings.h"
 #include "master/core/child_events.h"
@@ -20,6 +21,7 @@ class Dispatcher;
 class EventLog;
 class Generations;
 class HttpService;
+class LogService;
 class Messenger;
 class NodeListeners;
 
@@ -71,6 +73,7 @@ struct DialogueNeeds {
   Dispatcher& dispatcher;
   Messenger& messenger;
   HttpService& http;
+  LogService& log;
   EventLog& event_log;
   NodeListeners& node_listeners;
   std::function<void(ChildId, core::ChildEvent)> happened;
@@ -80,6 +83,11 @@ struct DialogueNeeds {
   /// An event that is about it.
   std::function<Event(ChildId, std::string name)> about;
   std::function<const config::Settings&(ChildId)> settings_of;
+  /// What it says of schedules.
+  std::function<void(ChildId, const protocol::Handles&)> handles;
+  std::function<void(ChildId, const protocol::Ran&)> ran;
+  /// It takes messages from now on, and may have been ready before.
+  std::function<void(ChildId)> joined;
   /// It is asked to finish what it holds and leave; not so if it is on its way out otherwise.
   std::function<bool(ChildId)> drains;
 };

@@ -2,6 +2,7 @@
 #include "master/runtime/native_dialogue.h"
 #include "master/runtime/node_cluster_dialogue.h"
 #include "master/runtime/node_fork_dialogue.h"
+#include "master/runtime/program_dialogue.h"
 
 #include <utility>
 
@@ -22,8 +23,28 @@ bool has_channel(Protocol protocol) {
   return false;
 }
 
+namespace {
+
+std::unique_ptr<Dialogue> of_program(Protocol protocol, const DialogueNeeds& needs,
+                                     DialoguePartner partner) {
+  switch (protocol) {
+    case Protocol::native:
+      return std::make_unique<NativeProgramDialogue>(needs, std::move(partner));
+    case Protocol::node:
+    case Protocol::node_fork:
+      return std::make_unique<ForkedProgramDialogue>(needs, std::move(partner));
+    case Protocol::listen_fds:
+    case Protocol::none:
+      break;
+  }
+  return std::make_unique<FdsDialogue>(needs, std::move(partner));
+}
+
+}  // namespace
+
 std::unique_ptr<Dialogue> dialogue_of(Protocol protocol, const DialogueNeeds& needs,
                                       DialoguePartner partner) {
+  if (partner.id.role == Role::program) return of_program(protocol, needs, std::move(partner));
   switch (protocol) {
     case Protocol::native:
       return std::make_unique<NativeDialogue>(needs, std::move(partner));

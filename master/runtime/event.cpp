@@ -1,10 +1,9 @@
 #include "master/runtime/event.h"
 
 #include "common/json.h"
+#include "common/timestamp.h"
 #include "master/runtime/describe.h"
 
-#include <cstdio>
-#include <ctime>
 #include <string_view>
 
 namespace clusterd::runtime {
@@ -14,22 +13,6 @@ namespace {
 constexpr std::size_t kLongestText = 1024;
 constexpr std::size_t kMostTexts = 4;
 constexpr std::size_t kLongestLastWords = 4096;
-
-/// "2026-11-22T17:00:00.123Z"
-std::string timestamp(std::chrono::system_clock::time_point time) {
-  using std::chrono::milliseconds;
-  const auto since_epoch = std::chrono::floor<milliseconds>(time.time_since_epoch());
-  const auto whole = std::chrono::floor<std::chrono::seconds>(since_epoch);
-  const std::time_t seconds = whole.count();
-  std::tm utc{};
-  ::gmtime_r(&seconds, &utc);
-  char day[32];
-  std::strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &utc);
-  char text[48];
-  std::snprintf(text, sizeof text, "%s.%03dZ", day,
-                static_cast<int>((since_epoch - whole) / milliseconds(1)));
-  return text;
-}
 
 void add_text(JsonWriter& json, std::string_view name, std::string_view text) {
   if (!text.empty()) json.member(name, text.substr(0, kLongestText));
@@ -63,7 +46,7 @@ void add_end(JsonWriter& json, const Event& event) {
 std::string to_json(const Event& event, std::uint64_t seq,
                     std::chrono::system_clock::time_point time) {
   JsonWriter json;
-  json.begin_object().member("seq", seq).member("time", timestamp(time));
+  json.begin_object().member("seq", seq).member("time", utc_time(time));
   json.member("event", event.name);
   add_process(json, event);
   add_end(json, event);

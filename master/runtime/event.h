@@ -17,7 +17,7 @@ namespace clusterd::runtime {
 /// hook, an operator the next morning. What is not set says nothing, and is left out.
 struct Event {
   std::string name;  ///< start, fork, exit, ...: the keys of [hooks]
-  std::string role;  ///< "master", "agent", "worker"
+  std::string role;  ///< "master", "agent", "agent program", "worker"
   std::optional<SlotId> slot{};
   std::optional<std::uint32_t> worker{};  ///< its number, which is never used again
   pid_t pid = 0;

@@ -11,10 +11,12 @@ constexpr std::size_t kMostFollowers = 6;
 
 }  // namespace
 
-void EventLog::record(const Event& event) {
+void EventLog::record(const Event& event, bool keep) {
   const std::string line = to_json(event, next_seq_++, std::chrono::system_clock::now());
-  lines_.push_back(line);
-  bytes_ += line.size();
+  if (keep) {
+    lines_.push_back(line);
+    bytes_ += line.size();
+  }
   while (lines_.size() > kMostEvents || bytes_ > kMostBytes) {
     bytes_ -= lines_.front().size();
     lines_.pop_front();

@@ -21,8 +21,9 @@ class EventLog {
 
   explicit EventLog(Recorded recorded) : recorded_(std::move(recorded)) {}
 
-  /// Gives the event its number and time, keeps it, and tells those that follow.
-  void record(const Event& event);
+  /// Gives the event its number and time, keeps it, and tells those that follow. One that is not
+  /// worth keeping, since there are many such, is only told.
+  void record(const Event& event, bool keep = true);
 
   /// The verb `events`: what there is, one event a line, and, to `follow`, what comes.
   void answer(bool follow, const Reply& reply);

@@ -1,6 +1,7 @@
 #include "master/runtime/fds_dialogue.h"
 
 #include "common/log.h"
+#include "master/runtime/child_spec.h"
 #include "master/runtime/describe.h"
 #include "master/runtime/dispatcher.h"
 #include "master/runtime/generations.h"
@@ -23,7 +24,7 @@ constexpr Duration kLongestLook = std::chrono::seconds(1);
 FdsDialogue::FdsDialogue(const DialogueNeeds& needs, DialoguePartner partner)
     : needs_(needs),
       partner_(std::move(partner)),
-      worker_(needs.generations.settings(partner_.generation).worker),
+      worker_(program_of(needs.generations.settings(partner_.generation), partner_.id.role)),
       exec_(needs.io, partner_.process.exec_fd()),
       timer_(needs.io) {
   if (worker_.protocol == config::Protocol::listen_fds) keep_queues();
@@ -134,7 +135,7 @@ void FdsDialogue::ask_to_leave(TimePoint deadline) {
     pollfd readable{queue.get(), POLLIN, 0};
     return ::poll(&readable, 1, 0) == 1 && (readable.revents & POLLIN) != 0;
   };
-  if (nobody_comes() && Clock::now() < deadline &&
+  if (!queues_.empty() && nobody_comes() && Clock::now() < deadline &&
       std::any_of(queues_.begin(), queues_.end(), waits)) {
     timer_.expires_after(kLook);
     timer_.async_wait(unless_gone([this, deadline] { ask_to_leave(deadline); }));

@@ -20,6 +20,7 @@ using Cause = Counters::Cause;
 using End = Counters::End;
 
 /// In the order of the enumerations.
+constexpr std::array<const char*, 4> kResults{"ok", "error", "sent", "skipped"};
 constexpr std::array<const char*, Counters::kCauses> kCauses{"crash",   "suicide", "hang",
                                                              "recycle", "reload",  "kill"};
 constexpr std::array<const char*, Counters::kEnds> kEnds{"exit", "signal", "not_started"};
@@ -52,7 +53,16 @@ void write_cluster(Exposition& page, const MetricsSource& source) {
   page.single("clusterd_workers_ready", Type::gauge, "Workers that serve.",
               std::uint64_t{cluster.ready()});
   page.single("clusterd_agent_restarts_total", Type::counter, "Starts of the agent but the first.",
-              std::uint64_t{cluster.agent_restarts()});
+              std::uint64_t{cluster.restarts(Role::agent)});
+  if (!cluster.has_program()) return;
+  page.single("clusterd_agent_program_up", Type::gauge, "1 if the agent program is ready.",
+              cluster.at_strength(Role::program));
+  page.single("clusterd_agent_program_restarts_total", Type::counter,
+              "Starts of the agent program but the first.",
+              std::uint64_t{cluster.restarts(Role::program)});
+  page.single("clusterd_agent_program_errors_total", Type::counter,
+              "Exceptions that have escaped a handler of the agent program.",
+              source.counters.agent_failures());
 }
 
 void write_deaths(Exposition& page, const MetricsSource& source) {
@@ -84,6 +94,17 @@ void write_events(Exposition& page, const Counters& counters) {
   page.family("clusterd_events_total", Type::counter, "Events, as of clusterd events.");
   for (const auto& [name, count] : counters.events()) {
     page.sample(count.value(), {{"event", name}});
+  }
+}
+
+void write_schedules(Exposition& page, const Counters& counters) {
+  if (counters.runs().empty()) return;
+  page.family("clusterd_schedule_runs_total", Type::counter,
+              "Runs of schedules that are over or were left out, by how.");
+  for (const auto& [name, runs] : counters.runs()) {
+    for (std::size_t result = 0; result < kResults.size(); ++result) {
+      page.sample(runs[result].value(), {{"schedule", name}, {"result", kResults[result]}});
+    }
   }
 }
 
@@ -182,6 +203,7 @@ std::string metrics_page(const MetricsSource& source) {
   write_cluster(page, source);
   write_deaths(page, source);
   write_events(page, source.counters);
+  write_schedules(page, source.counters);
   write_listeners(page, source);
   write_slots(page, source);
   return page.take();

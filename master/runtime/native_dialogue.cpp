@@ -5,6 +5,7 @@
 #include "master/runtime/event_log.h"
 #include "master/runtime/generations.h"
 #include "master/runtime/http_service.h"
+#include "master/runtime/log_service.h"
 #include "master/runtime/messenger.h"
 #include "master/runtime/offer_lane.h"
 
@@ -28,16 +29,18 @@ constexpr const char* kNoLibrary =
 NativeDialogue::NativeDialogue(const DialogueNeeds& needs, DialoguePartner partner)
     : needs_(needs),
       partner_(std::move(partner)),
-      channel_(Channel::open(needs.io, std::move(partner_.channel), protocol::kLongestLine,
-                             {.line = [this](std::string_view line) { on_line(line); },
-                              .ended = [this] { needs_.channel_ended(partner_.id); },
-                              .broken = [this](std::string how) { broke(std::move(how)); },
-                              .all_sent = [this] { needs_.messenger.all_sent(partner_.id); }})),
+      channel_(
+          Channel::open(needs.io, std::move(partner_.channel), protocol::kLongestLine,
+                        {.line = [this](std::string_view line) { on_line(line); },
+                         .ended = [this] { needs_.channel_ended(partner_.id); },
+                         .broken = [this](std::string how) { broke(std::move(how)); },
+                         .low = [this] { needs_.messenger.is_low(partner_.id); },
+                         .notices = [this] { return needs_.messenger.notices(partner_.id); }})),
       hello_timer_(needs.io) {}
 
 void NativeDialogue::start() {
   if (partner_.id.role == Role::agent) return;
-  hello_timer_.expires_after(std::min(kHelloSoon, settings().worker.ready_timeout / 2));
+  hello_timer_.expires_after(std::min(kHelloSoon, ready_timeout() / 2));
   hello_timer_.async_wait(unless_gone([this] {
     log::warn(to_string(partner_.id) + " has said no hello: " + kNoLibrary);
     happened(core::Awaited{kNoLibrary});
@@ -54,16 +57,25 @@ void NativeDialogue::process_ended() { channel_->read_rest(); }
 void NativeDialogue::ping() { channel_->send(encode(protocol::Ping{})); }
 
 void NativeDialogue::on_line(std::string_view line) {
-  const auto message = protocol::decode_from_child(line);
-  if (!message) return broke("it sent " + message.error().what);
-  if (const auto* envelope = std::get_if<Envelope>(&*message)) {
-    return needs_.messenger.route(partner_.id, *envelope, line);
+  JsonError wrong;
+  if (!check_json(line, checked_, &wrong)) {
+    return broke("it sent " + protocol::no_json(wrong).what);
   }
+  if (protocol::is_message(checked_)) return on_envelope(checked_, line);
+  const auto message = protocol::decode_from_child(checked_);
+  if (!message) return broke("it sent " + message.error().what);
   const bool first = std::holds_alternative<protocol::Hello>(*message) ||
                      std::holds_alternative<protocol::Unknown>(*message);
   if (!first && !said_hello_) return broke("it spoke before it said hello");
   std::visit([&](const auto& what) { on_message(what); }, *message);
 }
+
+void NativeDialogue::on_envelope(const CheckedJson& message, std::string_view line) {
+  needs_.messenger.route(partner_.id, message, line);
+}
+
+Duration NativeDialogue::ready_timeout() const { return settings().worker.ready_timeout; }
+Duration NativeDialogue::drain_timeout() const { return settings().worker.drain_timeout; }
 
 void NativeDialogue::on_message(const protocol::Hello& hello) {
   if (hello.version != protocol::kVersion) {
@@ -72,35 +84,38 @@ void NativeDialogue::on_message(const protocol::Hello& hello) {
   }
   if (!said_hello_) {
     said_hello_ = true;
-    hello_timer_.cancel();
+    is_known();
     counts_turns_ = hello.heartbeat;
     partner_.process.has_started();
-    const config::Worker& worker = settings().worker;
-    const auto drain = std::chrono::duration_cast<std::chrono::milliseconds>(worker.drain_timeout);
-    protocol::Welcome welcome{protocol::kVersion, 0, drain.count(), worker.max_connections};
-    std::vector<UniqueFd> fds;
-    if (partner_.id.role == Role::worker) {
-      auto ends = join();
-      if (!ends) return broke(ends.error().message());
-      fds = std::move(*ends);
+    const auto drain = std::chrono::duration_cast<std::chrono::milliseconds>(drain_timeout());
+    protocol::Welcome welcome{protocol::kVersion, 0, drain.count(),
+                              settings().worker.max_connections};
+    auto fds = join(hello.tells_heard);
+    if (!fds) return broke(fds.error().message());
+    const bool is_agent = partner_.id.role == Role::agent;
+    welcome.fds = static_cast<std::int64_t>(fds->size());
+    welcome.log = is_agent && needs_.log.has_file();
+    channel_->send(encode(welcome), std::move(*fds));
+    if (is_agent) {
+      needs_.log.serve(channel_);
+      needs_.http.serve(channel_);
     }
-    welcome.fds = static_cast<std::int64_t>(fds.size());
-    channel_->send(encode(welcome), std::move(fds));
-    if (partner_.id.role == Role::agent) needs_.http.serve(channel_);
   }
-  happened(core::SaidHello{});
+  came_online();
 }
 
-/// The worker's ends of its lane.
-Result<std::vector<UniqueFd>> NativeDialogue::join() {
+/// The worker's ends of its lane. The agent has none.
+Result<std::vector<UniqueFd>> NativeDialogue::join(bool tells_heard) {
+  std::vector<UniqueFd> fds;
+  if (partner_.id.role == Role::agent) return fds;
   auto lane = OfferLane::create(needs_.dispatcher.window());
   if (!lane) return lane.error();
   OfferLane::WorkerEnds ends = lane->take_worker_ends();
   auto joined = needs_.dispatcher.join(partner_.id, partner_.slot,
                                        std::make_unique<OfferLane>(std::move(*lane)));
   if (!joined) return joined.error();
-  needs_.messenger.join(partner_.id, channel_, partner_.process.pid(), partner_.slot);
-  std::vector<UniqueFd> fds;
+  needs_.messenger.join(partner_.id, channel_, partner_.process.pid(), partner_.slot,
+                        Messenger::Dialect::native, tells_heard);
   fds.push_back(std::move(ends.connections));
   fds.push_back(std::move(ends.page));
   fds.push_back(std::move(ends.wake));
@@ -151,14 +166,23 @@ Result<std::vector<UniqueFd>> NativeDialogue::serve(core::ListenerIndex index,
 void NativeDialogue::on_message(const protocol::Ready&) { happened(core::SaidReady{}); }
 
 void NativeDialogue::on_message(const protocol::Refuse&) {
+  if (partner_.id.role != Role::worker) return;
   log::warn(to_string(partner_.id) + " is out of descriptors; what it was offered goes to others");
   needs_.dispatcher.refuse(partner_.id);
   channel_->send(encode(protocol::Revoked{}));
 }
 
+void NativeDialogue::on_message(const protocol::Heard& heard) {
+  needs_.messenger.heard(partner_.id, heard.count);
+}
+
 /// Not a worker's business, and as unknown to it as any act that there is not.
 void NativeDialogue::on_message(const protocol::Report& report) {
   if (partner_.id.role == Role::agent) needs_.http.asked(report);
+}
+
+void NativeDialogue::on_message(const protocol::LogWritten& said) {
+  if (partner_.id.role == Role::agent) needs_.log.said(said);
 }
 
 void NativeDialogue::on_message(const protocol::Suicide& suicide) {

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <chrono>
 #include <fcntl.h>
+#include <optional>
 #include <sys/socket.h>
 #include <utility>
 
@@ -39,11 +40,14 @@ NodeDialogue::NodeDialogue(const DialogueNeeds& needs, DialoguePartner partner,
                            NodeLane::Style style)
     : needs_(needs),
       partner_(std::move(partner)),
-      channel_(Channel::open(needs.io, std::move(partner_.channel), node::kLongestLine,
-                             {.line = [this](std::string_view line) { on_line(line); },
-                              .ended = [this] { on_end(); },
-                              .broken = [this](std::string how) { broke(std::move(how)); },
-                              .all_sent = [this] { go_on(); }})),
+      channel_(
+          Channel::open(needs.io, std::move(partner_.channel), node::kLongestLine,
+                        {.line = [this](std::string_view line) { on_line(line); },
+                         .ended = [this] { on_end(); },
+                         .broken = [this](std::string how) { broke(std::move(how)); },
+                         .all_sent = [this] { go_on(); },
+                         .low = [this] { needs_.messenger.is_low(partner_.id); },
+                         .notices = [this] { return needs_.messenger.notices(partner_.id); }})),
       link_(std::make_shared<NodeLink>(channel_)),
       lane_to_be_(
           std::make_unique<NodeLane>(link_, style, std::min(kWindow, needs.dispatcher.window()))),
@@ -85,12 +89,19 @@ void NodeDialogue::came_online() {
   if (std::exchange(online_, true)) return broke("it said twice that it is online");
   online_timer_.cancel();
   partner_.process.has_started();
-  auto joined = needs_.dispatcher.join(partner_.id, partner_.slot, std::move(lane_to_be_));
-  if (!joined) return broke(joined.error().message());
+  if (auto joined = join(); !joined) return broke(joined.error().message());
   happened(core::SaidHello{});
   const auto when = needs_.settings_of(partner_.id).worker.ready.when;
   const bool by_message = when == config::Ready::When::message;
   happened(core::Awaited{by_message ? "its program has not said \"ready\"" : unasked()});
+}
+
+Result<void> NodeDialogue::join() {
+  return needs_.dispatcher.join(partner_.id, partner_.slot, std::move(lane_to_be_));
+}
+
+bool NodeDialogue::has_to_say_ready() const {
+  return needs_.settings_of(partner_.id).worker.ready.when == config::Ready::When::message;
 }
 
 void NodeDialogue::share(core::ListenerIndex index, std::string line) {
@@ -145,7 +156,7 @@ bool NodeDialogue::pass_on(const node::Handle& handle, UniqueFd fd) {
   if (!fd || !is_of_type(handle.type, fd.get()) || node::is_internal(handle.msg)) return false;
   const auto json = check_json(handle.msg);
   const auto envelope = json ? open_envelope(*json) : std::nullopt;
-  if (!envelope) return false;
+  if (!envelope || !protocol::is_message(*json)) return false;
   join_messages();
   const bool datagrams = handle.type == "dgram.Socket";
   std::string line = datagrams ? node::with_datagrams(handle.msg, is_v6(fd.get()))
@@ -154,7 +165,7 @@ bool NodeDialogue::pass_on(const node::Handle& handle, UniqueFd fd) {
 }
 
 void NodeDialogue::on(const node::User& user) {
-  on_alive();  // it runs, so it need not be asked
+  on_spoke();  // it runs, so it need not be asked
   join_messages();
   if (user.ready) became_ready(true);
 }
@@ -166,21 +177,37 @@ void NodeDialogue::on(const node::UserTooLarge&) {
 
 /// What of it is for the master or for others.
 void NodeDialogue::on_user_line(std::string_view line) {
-  const auto message = protocol::decode_from_child(line);
+  const auto checked = check_json(line);
+  if (!checked) return;
+  if (protocol::is_message(*checked)) {
+    needs_.messenger.route(partner_.id, *checked, line);
+    return on_envelope(*checked);
+  }
+  const auto message = protocol::decode_from_child(*checked);
   if (!message) return;
-  if (const auto* envelope = std::get_if<Envelope>(&*message)) {
-    return needs_.messenger.route(partner_.id, *envelope, line);
+  if (std::holds_alternative<protocol::Notices>(*message)) {
+    return needs_.messenger.wants_notices(partner_.id);
   }
   if (std::holds_alternative<protocol::Ready>(*message)) return became_ready(true);
+  if (const auto* failed = std::get_if<protocol::Failed>(&*message)) return on_failed(*failed);
+  if (const auto* said = std::get_if<protocol::Handles>(&*message)) {
+    return needs_.handles(partner_.id, *said);
+  }
+  if (const auto* said = std::get_if<protocol::Ran>(&*message)) {
+    return needs_.ran(partner_.id, *said);
+  }
   const auto* suicide = std::get_if<protocol::Suicide>(&*message);
   if (suicide == nullptr || !online_) return;
+  said_suicide_ = true;
   happened(core::SaidSuicide{suicide->reason.empty() ? "it gave no reason" : suicide->reason});
 }
 
 /// Node drops what comes before the program runs.
 void NodeDialogue::join_messages() {
   if (!online_ || std::exchange(in_messages_, true)) return;
-  needs_.messenger.join(partner_.id, channel_, partner_.process.pid(), partner_.slot,
+  const bool has_slot = partner_.id.role == Role::worker;
+  needs_.messenger.join(partner_.id, channel_, partner_.process.pid(),
+                        has_slot ? std::optional(partner_.slot) : std::nullopt,
                         Messenger::Dialect::node);
   needs_.messenger.takes_descriptors(partner_.id, [link = link_](std::string line, UniqueFd fd) {
     return link->hand_over(std::move(line), std::move(fd));
@@ -188,9 +215,7 @@ void NodeDialogue::join_messages() {
 }
 
 void NodeDialogue::became_ready(bool said_so) {
-  const auto when = needs_.settings_of(partner_.id).worker.ready.when;
-  const bool by_message = when == config::Ready::When::message;
-  if (ready_ || !online_ || (by_message && !said_so)) return;
+  if (ready_ || !online_ || (!said_so && has_to_say_ready())) return;
   ready_ = true;
   join_messages();
   on_ready();
@@ -200,7 +225,6 @@ void NodeDialogue::became_ready(bool said_so) {
 void NodeDialogue::go_on() {
   link_->go_on();
   lane_->go_on();
-  needs_.messenger.all_sent(partner_.id);
 }
 
 void NodeDialogue::say_once(bool& said, const std::string& what) {

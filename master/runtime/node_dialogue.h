@@ -1,7 +1,10 @@
 #pragma once
 
+#include "common/envelope.h"
+#include "common/error.h"
 #include "common/node_protocol.h"
 #include "common/node_reply.h"
+#include "common/program_lines.h"
 #include "master/runtime/dialogue.h"
 #include "master/runtime/node_lane.h"
 
@@ -39,8 +42,20 @@ class NodeDialogue : public Dialogue {
   virtual void on_ready() {}
   /// It has answered a probe.
   virtual void on_alive() {}
+  /// Its program has sent any message.
+  virtual void on_spoke() {}
   /// A descriptor that is no connection has arrived.
   virtual void on_arrived() {}
+  /// Its program has sent a message to others.
+  /// An exception has escaped a handler of it, and it lives on.
+  virtual void on_failed(const protocol::Failed& /*failed*/) {}
+  /// It leaves of its own accord, when it has finished what it has.
+  [[nodiscard]] bool has_said_suicide() const { return said_suicide_; }
+  virtual void on_envelope(const CheckedJson& /*message*/) {}
+  /// It can be sent connections. Fails the child if not.
+  [[nodiscard]] virtual Result<void> join();
+  /// It is not ready by what it does: its program has to say so.
+  [[nodiscard]] virtual bool has_to_say_ready() const;
 
   /// It runs: it can be sent connections when it is ready.
   void came_online();
@@ -89,6 +104,7 @@ class NodeDialogue : public Dialogue {
   NodeLane* lane_;                        ///< that, or by then the dispatcher's
   boost::asio::steady_timer online_timer_;
   bool online_ = false;
+  bool said_suicide_ = false;
   bool ready_ = false;
   bool in_messages_ = false;
   bool told_of_handle_ = false;

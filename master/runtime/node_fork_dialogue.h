@@ -8,7 +8,7 @@ namespace clusterd::runtime {
 /// its workers share as the message "server" with a net.Server, and else each connection as the
 /// message "connection" with a net.Socket. It is asked to leave by the end of the channel: it hears
 /// 'disconnect', and Node ends it when it has nothing left to do.
-class NodeForkDialogue final : public NodeDialogue {
+class NodeForkDialogue : public NodeDialogue {
  public:
   NodeForkDialogue(const DialogueNeeds& needs, DialoguePartner partner)
       : NodeDialogue(needs, std::move(partner), NodeLane::Style::fork) {}
@@ -20,6 +20,8 @@ class NodeForkDialogue final : public NodeDialogue {
   [[nodiscard]] std::string unasked() const override {
     return "it has not taken what it is to listen on";
   }
+  /// What it says while it starts comes before its answer.
+  void on_spoke() override { on_alive(); }
   void on_arrived() override;
   void send_listeners();
 

@@ -43,8 +43,10 @@ Event reload(Event event, const core::Note& note) {
   event.uptime = note.time;
   event.reason = note.why;
   if (note.planned || note.child.number == 0) return event;
-  event.slot = note.slot;
-  event.worker = note.child.number;
+  if (note.child.role == Role::worker) {
+    event.slot = note.slot;
+    event.worker = note.child.number;
+  }
   if (note.exited) add_status(event, note);
   event.last_words = note.last_words;
   return event;
@@ -58,9 +60,9 @@ Event because(Event event, const core::Note& note) {
 }  // namespace
 
 Event event_about(std::string name, ChildId child, SlotId slot, pid_t pid, Generation generation) {
-  Event event{.name = std::move(name), .role = "agent", .pid = pid, .generation = generation};
+  Event event{
+      .name = std::move(name), .role = to_string(child.role), .pid = pid, .generation = generation};
   if (child.role == Role::worker) {
-    event.role = "worker";
     event.slot = slot;
     event.worker = child.number;
   }
@@ -97,7 +99,7 @@ std::optional<Event> to_event(const core::Note& note, pid_t pid, Generation gene
     case Kind::scale:
       return because(about_master("scale", generation), note);
     case Kind::gone:
-      return gone(about(note.child.role == Role::agent ? "agent_exit" : "exit"), note);
+      return gone(about(note.child.role == Role::worker ? "exit" : "agent_exit"), note);
     case Kind::all_ready: {
       Event event = about_master("ready", generation);
       event.uptime = note.time;

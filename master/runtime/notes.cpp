@@ -8,16 +8,17 @@ namespace {
 
 using Kind = core::Note::Kind;
 
-/// "worker 3 (slot 1, pid 4711)", "agent 1 (pid 4710)"
+/// "worker 3 (slot 1, pid 4711)", "agent 1 (pid 4710)", "agent program 1 (pid 4709)"
 std::string who(const core::Note& note, pid_t pid) {
   const std::string process = pid > 0 ? "pid " + std::to_string(pid) : "no process";
-  if (note.child.role == Role::agent) return to_string(note.child) + " (" + process + ")";
+  if (note.child.role != Role::worker) return to_string(note.child) + " (" + process + ")";
   return to_string(note.child) + " (slot " + std::to_string(number_of(note.slot)) + ", " + process +
          ")";
 }
 
 std::string seat(const core::Note& note) {
-  return note.child.role == Role::agent ? "agent" : "slot " + std::to_string(number_of(note.slot));
+  if (note.child.role != Role::worker) return to_string(note.child.role);
+  return "slot " + std::to_string(number_of(note.slot));
 }
 
 std::string since(const std::string& why) { return why.empty() ? "" : ", since " + why; }

@@ -4,6 +4,7 @@
 #include "master/os/from_manager.h"
 #include "master/os/listener.h"
 #include "master/os/unix_listener.h"
+#include "master/runtime/log_service.h"
 
 #include <functional>
 #include <optional>
@@ -20,6 +21,7 @@ struct Resources {
   os::UnixListener control;
   rlimit open_files{};  ///< before the master raised its own: what children get
   os::FromManager manager{};
+  std::optional<LogSink> log{};  ///< if the agent writes the log's file
 };
 
 /// What a master is to those that its runtime does not know.

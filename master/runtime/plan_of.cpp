@@ -30,6 +30,10 @@ core::Plan plan_of(const config::Settings& settings) {
   plan.worker = {settings.worker.ready_timeout, settings.worker.drain_timeout,
                  settings.worker.kill_timeout, serves_at_once(settings)};
   plan.agent = kAgent;
+  const config::Worker& program = settings.agent.program;
+  plan.program = settings.agent.is_set() ? 1 : 0;
+  plan.program_timeouts = {program.ready_timeout, program.drain_timeout, program.kill_timeout,
+                           false};
   plan.backoff_first = settings.restart.backoff_first;
   plan.backoff_max = settings.restart.backoff_max;
   plan.death_limit = settings.restart.limit;

@@ -34,16 +34,27 @@ struct Path {
   int mode = 0;  // of faccessat(2)
 };
 
+std::vector<const config::Worker*> programs_of(const config::Settings& settings) {
+  std::vector<const config::Worker*> programs{&settings.worker};
+  if (settings.agent.is_set()) programs.push_back(&settings.agent.program);
+  return programs;
+}
+
 /// What a reload reads, and where files of the master's own come and go.
 std::vector<Path> paths_of(const config::Settings& settings) {
   std::vector<Path> paths = {{settings.file, R_OK},
-                             {settings.worker.program, X_OK},
-                             {settings.worker.cwd, X_OK},
                              {os::folder_of(settings.control.socket), W_OK | X_OK}};
+  for (const config::Worker* program : programs_of(settings)) {
+    paths.push_back({program->program, X_OK});
+    paths.push_back({program->cwd, X_OK});
+    for (const std::string& file : program->env_files) paths.push_back({file, R_OK});
+  }
   for (const auto& [event, argv] : settings.hooks) {
     if (!argv.empty()) paths.push_back({argv.front(), X_OK});
   }
-  for (const std::string& file : settings.worker.env_files) paths.push_back({file, R_OK});
+  for (const config::Schedule& schedule : settings.schedules) {
+    if (!schedule.command.empty()) paths.push_back({schedule.command.front(), X_OK});
+  }
   const auto comes_and_goes = [&](const std::string& path) {
     if (!path.empty()) paths.push_back({os::folder_of(path), W_OK | X_OK});
   };
@@ -52,8 +63,11 @@ std::vector<Path> paths_of(const config::Settings& settings) {
   }
   if (settings.http.at) comes_and_goes(settings.http.at->path);
   comes_and_goes(settings.pidfile);
-  comes_and_goes(settings.log.file);
-  if (!settings.log.file.empty()) paths.push_back({settings.log.file, W_OK});
+  // One that is rotated is the agent's, and it has no such right.
+  if (!settings.log.file.empty() && !settings.log.rules.rotates()) {
+    comes_and_goes(settings.log.file);
+    paths.push_back({settings.log.file, W_OK});
+  }
   return paths;
 }
 
@@ -101,6 +115,18 @@ std::optional<Need> need_for_filters(const config::Settings& settings) {
   return Need{kFilter, "this kernel wants it of who keeps new clients from a listener that closes"};
 }
 
+/// Of a worker, or of the agent program.
+void add_needs(const config::Worker& program, const rlimit& open_files, std::vector<Need>& needs) {
+  if ((program.nofile && *program.nofile > open_files.rlim_max) ||
+      more_than(program.nproc, RLIMIT_NPROC) || more_than(program.memlock, RLIMIT_MEMLOCK) ||
+      more_than(program.core, RLIMIT_CORE)) {
+    needs.push_back({capability(CAP_SYS_RESOURCE), "workers have higher limits than clusterd"});
+  }
+  if (program.nice && *program.nice < ::getpriority(PRIO_PROCESS, 0)) {
+    needs.push_back({capability(CAP_SYS_NICE), "worker.nice is less than clusterd's"});
+  }
+}
+
 std::vector<Need> needs_of(const config::Settings& settings, const rlimit& open_files) {
   std::vector<Need> needs;
   const auto gives_away = [](const config::Listen& listen) {
@@ -110,15 +136,8 @@ std::vector<Need> needs_of(const config::Settings& settings, const rlimit& open_
     needs.push_back({capability(CAP_CHOWN) | capability(CAP_FOWNER),
                      "a listener's socket is given to another user or group"});
   }
-  const config::Worker& worker = settings.worker;
-  if ((worker.nofile && *worker.nofile > open_files.rlim_max) ||
-      more_than(worker.nproc, RLIMIT_NPROC) || more_than(worker.memlock, RLIMIT_MEMLOCK) ||
-      more_than(worker.core, RLIMIT_CORE)) {
-    needs.push_back({capability(CAP_SYS_RESOURCE), "workers have higher limits than clusterd"});
-  }
-  if (worker.nice && *worker.nice < ::getpriority(PRIO_PROCESS, 0)) {
-    needs.push_back({capability(CAP_SYS_NICE), "worker.nice is less than clusterd's"});
-  }
+  for (const config::Worker* program : programs_of(settings))
+    add_needs(*program, open_files, needs);
   if (auto filters = need_for_filters(settings)) needs.push_back(std::move(*filters));
   if (auto files = need_for_files(settings)) needs.push_back(std::move(*files));
   return needs;
@@ -133,11 +152,15 @@ bool is_itself(const config::Identity& user) {
 
 Result<void> may_change_user(const config::Settings& settings) {
   constexpr Capabilities kChange = capability(CAP_SETUID) | capability(CAP_SETGID);
-  if (!settings.user || (os::effective_capabilities() & kChange) == kChange) return {};
-  if (is_itself(*settings.user)) return {};
-  return Error{std::make_error_code(std::errc::operation_not_permitted),
-               "run workers as " + config::escaped(settings.user->user) +
-                   ": clusterd has to be started as root for that"};
+  if ((os::effective_capabilities() & kChange) == kChange) return {};
+  for (const auto* user :
+       {&settings.user, settings.agent.is_set() ? &settings.agent.user : nullptr}) {
+    if (user == nullptr || !*user || is_itself(**user)) continue;
+    return Error{std::make_error_code(std::errc::operation_not_permitted),
+                 "run workers as " + config::escaped((*user)->user) +
+                     ": clusterd has to be started as root for that"};
+  }
+  return {};
 }
 
 Result<std::string> give_up_privileges(const config::Settings& settings, const rlimit& open_files) {

@@ -17,7 +17,9 @@ class Reply {
   using Send = std::function<void(std::string line, bool last)>;
 
   Reply() = default;  ///< to nobody
-  explicit Reply(std::weak_ptr<const Send> send) : send_(std::move(send)) {}
+  /// `is_read` tells whether the other end has read all that it was sent.
+  explicit Reply(std::weak_ptr<const Send> send, std::function<bool()> is_read = {})
+      : send_(std::move(send)), is_read_(std::move(is_read)) {}
 
   /// Says how far it is, in words: {"progress":"..."}.
   void progress(std::string_view text) const;
@@ -31,11 +33,13 @@ class Reply {
 
   /// Nobody hears this any more: the client has left, or has been answered.
   [[nodiscard]] bool gone() const { return send_.expired(); }
+  [[nodiscard]] bool is_read() const { return gone() || !is_read_ || is_read_(); }
 
  private:
   void send(std::string line, bool last) const;
 
   std::weak_ptr<const Send> send_;
+  std::function<bool()> is_read_;
 };
 
 }  // namespace clusterd::runtime

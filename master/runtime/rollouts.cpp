@@ -40,14 +40,16 @@ std::string name_of(Generation generation) {
   return "generation " + std::to_string(number_of(generation));
 }
 
-std::string slot_and_worker(ChildId child, SlotId slot) {
+/// "worker 9 (slot 0)", "agent program 2"
+std::string who(ChildId child, SlotId slot) {
+  if (child.role != Role::worker) return to_string(child);
   return to_string(child) + " (slot " + std::to_string(number_of(slot)) + ")";
 }
 
 /// "worker 9 (slot 0) exited with code 1 before it was ready"
 std::string fault(const core::RolloutEnded& ended) {
   if (ended.child.number == 0) return ended.why;
-  std::string text = slot_and_worker(ended.child, ended.slot) + " ";
+  std::string text = who(ended.child, ended.slot) + " ";
   if (ended.exited) {
     text += describe(ended.status, ended.why);
   } else {
@@ -65,7 +67,8 @@ void to_all(const std::vector<Reply>& replies, const std::string& line) {
 Rollouts::Rollouts(Needs needs, std::vector<std::string> sets)
     : needs_(std::move(needs)),
       sets_(std::move(sets)),
-      file_workers_(needs_.generations.settings(in_force_).workers) {}
+      file_workers_(needs_.generations.settings(in_force_).workers),
+      program_(plan_of(needs_.generations.settings(in_force_)).program) {}
 
 void Rollouts::ask(Kind kind, const Reply& reply) {
   // Signals, which nobody waits for, are one request however many they are.
@@ -96,12 +99,14 @@ void Rollouts::proceed() {
   // All that came before it began, and a reload is a restart too.
   std::vector<Reply> replies;
   Kind kind = Kind::restart;
+  bool restarts = false;
   for (const Request& request : queue_) {
     if (request.kind == Kind::reload) kind = Kind::reload;
+    restarts = restarts || request.kind == Kind::restart;
     replies.push_back(request.reply);
   }
   queue_.clear();
-  begin(kind, std::move(replies));
+  begin(kind, restarts, std::move(replies));
 }
 
 /// With as many workers as there are: they may have been scaled.
@@ -144,7 +149,7 @@ void Rollouts::dry_run(const Reply& reply) const {
   reply.finish(done("", config::changes(now(), *settings)));
 }
 
-void Rollouts::begin(Kind kind, std::vector<Reply> replies) {
+void Rollouts::begin(Kind kind, bool restarts, std::vector<Reply> replies) {
   const Generation next = needs_.cluster.next_generation();
   config::Settings settings = now();
   std::uint32_t file_workers = file_workers_;
@@ -164,11 +169,15 @@ void Rollouts::begin(Kind kind, std::vector<Reply> replies) {
     for (const Reply& reply : replies) reply.refuse(why);
     return;
   }
+  core::Plan plan = plan_of(settings);
+  // A restart is of all that is the user's; a reload leaves alone what it does not change.
+  const bool same = kind == Kind::reload && !restarts && settings.agent == now().agent;
+  if (plan.program != 0) plan.program = same ? program_ : number_of(next);
   log::info(name_of(next) + " begins" + (kind == Kind::reload ? ": reload" : ": restart"));
   for (const std::string& change : changes) log::info("  " + change);
   for (const Reply& reply : replies) reply.progress(name_of(next) + " begins");
-  active_ = Active{next, std::move(replies), changes, file_workers};
-  needs_.handle(core::RolloutRequested{plan_of(settings)});
+  active_ = Active{next, std::move(replies), changes, file_workers, plan.program};
+  needs_.handle(core::RolloutRequested{plan});
 }
 
 Result<void> Rollouts::open(Generation generation, const config::Settings& settings) {
@@ -204,6 +213,7 @@ void Rollouts::ended(const core::RolloutEnded& ended) {
   if (ended.done) {
     in_force_ = over.generation;
     file_workers_ = over.file_workers;
+    program_ = over.program;
     needs_.in_force(needs_.generations.settings(in_force_));
     for (const core::ListenerIndex index : over.suspended) {
       // One that a worker wanted again since is served, and goes on.
@@ -238,13 +248,13 @@ void Rollouts::ended(const core::RolloutEnded& ended) {
 }
 
 void Rollouts::tell(const core::Note& note) const {
-  if (!active_ || note.child.role != Role::worker) return;
+  if (!active_ || note.child.role == Role::agent) return;
   const char* what = nullptr;
   if (note.kind == core::Note::Kind::forked) what = " starts";
   if (note.kind == core::Note::Kind::ready) what = " is ready";
   if (note.kind == core::Note::Kind::drain) what = " drains";
   if (what == nullptr) return;
-  const std::string text = slot_and_worker(note.child, note.slot) + what;
+  const std::string text = who(note.child, note.slot) + what;
   for (const Reply& reply : active_->replies) reply.progress(text);
 }
 

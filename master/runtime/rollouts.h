@@ -64,10 +64,12 @@ class Rollouts {
     std::vector<Reply> replies;
     std::vector<std::string> changes;
     std::uint32_t file_workers = 0;
+    std::uint32_t program = 0;
     std::vector<core::ListenerIndex> suspended{};
   };
 
-  void begin(Kind kind, std::vector<Reply> replies);
+  /// `restarts`: the agent program too, whether it has changed or not.
+  void begin(Kind kind, bool restarts, std::vector<Reply> replies);
   [[nodiscard]] Result<void> open(Generation generation, const config::Settings& settings);
   [[nodiscard]] std::optional<config::Settings> read(const std::vector<Reply>& replies) const;
   [[nodiscard]] config::Settings now() const;
@@ -78,6 +80,7 @@ class Rollouts {
   std::vector<std::string> sets_;
   Generation in_force_{1};
   std::uint32_t file_workers_;  ///< what the file said that is in force, however many there are
+  std::uint32_t program_;       ///< core::Plan::program of what is in force
   std::deque<Request> queue_;
   std::optional<Active> active_;
 };

@@ -50,9 +50,10 @@ std::string running(const core::Cluster& cluster) {
     return "reloading: " + replaced + " replaced, " + ready(cluster);
   }
   const bool agent = cluster.at_strength(Role::agent);
-  const bool whole = agent && cluster.at_strength(Role::worker);
+  const bool program = cluster.at_strength(Role::program);
+  const bool whole = agent && program && cluster.at_strength(Role::worker);
   return (whole ? "running: " : "degraded: ") + ready(cluster) + (agent ? "" : ", no agent") +
-         giveup(cluster);
+         (program ? "" : ", no agent program") + giveup(cluster);
 }
 
 std::string stopping(const core::Cluster& cluster) {

@@ -45,8 +45,31 @@ void write_processes(JsonWriter& json, const StatusSource& source) {
   json.begin_object()
       .member("pid", static_cast<std::int64_t>(source.pids.at(*agent)))
       .member("state", state_name(source.cluster.children().at(*agent).fsm.state()))
-      .member("restarts", source.cluster.agent_restarts())
+      .member("restarts", source.cluster.restarts(Role::agent))
       .end_object();
+}
+
+/// Null if there is to be none. One that is to be and is not has no pid, and a slot's state.
+void write_agent_program(JsonWriter& json, const StatusSource& source) {
+  json.key("agent_program");
+  const core::SlotFsm& slot = source.cluster.program_slot();
+  const auto id = slot.incumbent();
+  const bool alive = id && source.pids.contains(*id);
+  if (!alive && !source.cluster.has_program()) {
+    json.null();
+    return;
+  }
+  json.begin_object().member("restarts", source.cluster.restarts(Role::program));
+  if (alive) {
+    const core::Cluster::Child& child = source.cluster.children().at(*id);
+    json.member("pid", static_cast<std::int64_t>(source.pids.at(*id)))
+        .member("state", state_name(child.fsm.state()))
+        .member("uptime_s", seconds(source.now - child.spawned_at));
+  } else {
+    json.key("pid").null().member("state", core::to_string(slot.state()));
+    json.key("uptime_s").null();
+  }
+  json.end_object();
 }
 
 /// In force, or on its way to be: else nobody new is served from it.
@@ -253,10 +276,11 @@ std::string status_report(const StatusSource& source) {
       .member("name", source.settings.name)
       .member("state", state_name(source.cluster));
   write_readiness(json, source.cluster, source.now);
-  write_log(json);
+  write_log(json, source.log_error);
   json.member("generation", number_of(source.cluster.generation()));
   write_rollout(json, source.cluster);
   write_processes(json, source);
+  write_agent_program(json, source);
   write_listeners(json, source);
   json.key("http");
   if (source.http.empty()) {

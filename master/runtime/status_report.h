@@ -21,7 +21,8 @@ struct StatusSource {
   std::map<ChildId, pid_t> pids{};
   std::map<ChildId, std::string> words{};  ///< what a child last said of itself, with STATUS=
   TimePoint started_at;
-  std::string http{};  ///< where the agent serves [http]; empty: nowhere
+  std::string http{};       ///< where the agent serves [http]; empty: nowhere
+  std::string log_error{};  ///< why the agent cannot write the log
   TimePoint now;
 };
 

@@ -18,8 +18,10 @@ void write_readiness(JsonWriter& json, const core::Cluster& cluster, TimePoint n
   }
 }
 
-void write_log(JsonWriter& json) {
-  json.key("log").begin_object().member("dropped", log::dropped()).end_object();
+void write_log(JsonWriter& json, const std::string& error) {
+  json.key("log").begin_object().member("dropped", log::dropped());
+  if (!error.empty()) json.member("error", error);
+  json.end_object();
 }
 
 }  // namespace clusterd::runtime

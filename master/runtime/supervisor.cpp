@@ -29,6 +29,8 @@ Supervisor::Supervisor(const config::Settings& settings, std::vector<std::string
       signals_(io_, SIGTERM, SIGINT, SIGQUIT),
       log_timer_(io_),
       dispatcher_(io_, DispatcherOptions::of(settings.worker), dispatcher_events()),
+      log_tail_(io_),
+      log_service_(io_, settings.log, std::move(resources.log), [this] { reload_logs(); }),
       http_(io_, {cluster_, dispatcher_, generations_}, settings.http, std::move(resources.http)),
       rollouts_(
           {.cluster = cluster_,
@@ -51,6 +53,14 @@ Supervisor::Supervisor(const config::Settings& settings, std::vector<std::string
         http_.counters().event(name);
         hooks_.run(name, json);
       }),
+      scheduler_(
+          {.io = io_,
+           .messenger = messenger_,
+           .log_tail = log_tail_,
+           .settings = [this]() -> const config::Settings& { return this->settings(); },
+           .record = [this](const Event& event, bool keep) { event_log_.record(event, keep); },
+           .count = [this](const core::schedule::Ended& run) { http_.counters().ran(run); }},
+          open_files_),
       node_listeners_(generations_, dispatcher_),
       dialogue_needs_(dialogue_needs()),
       manager_(io_, std::move(resources.manager.notify), resources.manager.watchdog, cluster_),
@@ -59,7 +69,7 @@ Supervisor::Supervisor(const config::Settings& settings, std::vector<std::string
           [this](const std::string& verb, const CheckedJson& request, const Reply& reply) {
             return answer(verb, request, reply);
           },
-          {"status", "stop", "recycle", "kill"},
+          {"status", "stop", "recycle", "kill", "reopen", "schedules"},
           settings.control.group ? std::optional(settings.control.group->gid) : std::nullopt) {}
 
 Dispatcher::Events Supervisor::dispatcher_events() {
@@ -92,10 +102,11 @@ core::Outcome Supervisor::run() {
   watch_signals();
   os::release_signals();
   const Orphanage orphanage(io_, [this](pid_t pid) {
-    return hooks_.owns(pid) || std::any_of(children_.begin(), children_.end(), [pid](auto& each) {
-             return each.second->process.pid() == pid;
-           });
+    return hooks_.owns(pid) || scheduler_.owns(pid) ||
+           std::any_of(children_.begin(), children_.end(),
+                       [pid](auto& each) { return each.second->process.pid() == pid; });
   });
+  messenger_.configure(settings().messages);
   record_start();
   manager_.start();
   handle(core::Start{});
@@ -134,10 +145,21 @@ void Supervisor::carry_out(const core::EnterRotation& action) {
   messenger_.set_ready(action.child, true);
   look_after(action.child);
   children_.at(action.child)->dialogue->entered_rotation();
+  takes_runs(action.child);
+}
+
+/// It is ready; so runs of schedules may be its, if it takes messages.
+void Supervisor::takes_runs(ChildId id) {
+  if (!messenger_.has(id)) return;
+  const Child& child = *children_.at(id);
+  std::optional<SlotId> slot;
+  if (id.role == Role::worker) slot = cluster_.children().at(id).slot;
+  scheduler_.joined(id, {slot, child.process.pid(), child.generation});
 }
 
 void Supervisor::carry_out(const core::LeaveRotation& action) {
   messenger_.set_ready(action.child, false);
+  scheduler_.left(action.child);
   health_.unwatch(action.child);
   if (action.child.role == Role::worker) dispatcher_.leave_rotation(action.child);
   const auto found = children_.find(action.child);
@@ -179,6 +201,7 @@ void Supervisor::carry_out(const core::AnnounceReady&) {
   }
   if (!http_.address().empty()) log::info("health and metrics on " + http_.address());
   messenger_.cluster_is_ready();
+  scheduler_.begin();
   if (outside_.all_ready) outside_.all_ready();
 }
 
@@ -192,7 +215,8 @@ void Supervisor::carry_out(const core::RolloutEnded& action) {
 void Supervisor::carry_out(const core::Finish& action) {
   outcome_ = action.outcome;
   manager_.finish(describe(outcome_));
-  hooks_.finish([this] { io_.stop(); });
+  log_tail_.end();
+  scheduler_.finish([this] { hooks_.finish([this] { io_.stop(); }); });
 }
 
 void Supervisor::keep_log_flowing() {

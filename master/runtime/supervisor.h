@@ -10,11 +10,15 @@
 #include "master/runtime/health.h"
 #include "master/runtime/hooks.h"
 #include "master/runtime/http_service.h"
+#include "master/runtime/log_service.h"
+#include "master/runtime/log_tail.h"
 #include "master/runtime/messenger.h"
 #include "master/runtime/node_listeners.h"
 #include "master/runtime/notifications.h"
+#include "master/runtime/operator_messages.h"
 #include "master/runtime/outside.h"
 #include "master/runtime/rollouts.h"
+#include "master/runtime/scheduler.h"
 #include "master/runtime/service_manager.h"
 #include "master/runtime/timers.h"
 
@@ -45,6 +49,7 @@ class Supervisor {
   void happened(ChildId child, core::ChildEvent event);
 
   void carry_out(const core::EnterRotation& action);
+  void takes_runs(ChildId id);
   void carry_out(const core::LeaveRotation& action);
   void carry_out(const core::SignalChild& action);
   void carry_out(const core::SetTimer& action);
@@ -79,7 +84,8 @@ class Supervisor {
   // supervisor_orders.cpp: what an operator asks for, by a signal or on the control socket.
   void watch_signals();
   void on_signal(int number);
-  void reopen_log();
+  [[nodiscard]] Result<std::string> reopen_log();
+  void reload_logs();
   [[nodiscard]] bool obey(const std::string& verb, const CheckedJson& request, const Reply& reply);
   void scale(std::int64_t workers, const Reply& reply);
   void with_worker_of(const CheckedJson& request, const Reply& reply,
@@ -112,14 +118,18 @@ class Supervisor {
   boost::asio::signal_set signals_;
   boost::asio::steady_timer log_timer_;
   Dispatcher dispatcher_;
+  LogTail log_tail_;
+  LogService log_service_;
   HttpService http_;
   Messenger messenger_;
+  OperatorMessages operator_messages_{io_, messenger_, [this] { return cluster_.slots().size(); }};
   Rollouts rollouts_;
   Health health_;
   Notifications notifications_;
   std::vector<Reply> scaling_;  ///< who waits until the pool is as it was asked to be
   Hooks hooks_;
   EventLog event_log_;
+  Scheduler scheduler_;
   NodeListeners node_listeners_;
   DialogueNeeds dialogue_needs_;
   std::map<ChildId, std::unique_ptr<Child>> children_;

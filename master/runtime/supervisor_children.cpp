@@ -20,9 +20,33 @@ core::ExitStatus to_status(const os::ProcessEnd& end) {
   return {end.by_signal ? Kind::signaled : Kind::exited, end.value, end.dumped_core, {}};
 }
 
-/// Of a worker it is as app.conf says; our own agent speaks ours.
+/// Of what app.conf names it is as that says; our own agent speaks ours.
 config::Protocol protocol_of(ChildId id, const config::Settings& settings) {
-  return id.role == Role::agent ? config::Protocol::native : settings.worker.protocol;
+  return id.role == Role::agent ? config::Protocol::native : program_of(settings, id.role).protocol;
+}
+
+/// Nobody looks whether the agents' loops turn.
+Duration watchdog_of(ChildId id, const config::Settings& settings) {
+  return id.role == Role::worker ? settings.worker.heartbeat_timeout : Duration::zero();
+}
+
+/// Whose lines they are, of all but this very program.
+LogOrigin origin_of(const core::Spawn& spawn, pid_t pid) {
+  switch (spawn.child.role) {
+    case Role::agent:
+      return {LogOrigin::Kind::agent, 0, pid};
+    case Role::program:
+      return {LogOrigin::Kind::program, 0, pid};
+    case Role::worker:
+      break;
+  }
+  return {LogOrigin::Kind::worker, number_of(spawn.slot), pid};
+}
+
+Framed framed(const LogOrigin& origin, const config::Log& log) {
+  // The agent is this very program, whose lines say so.
+  if (origin.kind == LogOrigin::Kind::agent) return Framed::in_json;
+  return log.frame ? Framed::always : Framed::never;
 }
 
 }  // namespace
@@ -54,9 +78,9 @@ Result<std::unique_ptr<Child>> Supervisor::spawn(const core::Spawn& spawn) {
   const UniqueFd theirs(ends[1]);
   auto notify = notifications_.open(id);
   if (!notify) return notify.error();
-  os::SpawnSpec spec = child_spec(settings, spawn, open_files_,
-                                  {std::move(*notify), settings.worker.heartbeat_timeout},
-                                  inherited_by(protocol, generations_, spawn.generation));
+  os::SpawnSpec spec =
+      child_spec(settings, spawn, open_files_, {std::move(*notify), watchdog_of(id, settings)},
+                 inherited_by(protocol, generations_, spawn.generation));
   spec.channel = theirs.get();
   auto output = ChildOutput::open(io_, spec, settings.log.capture);
   if (!output) return output.error();
@@ -65,11 +89,8 @@ Result<std::unique_ptr<Child>> Supervisor::spawn(const core::Spawn& spawn) {
 
   auto child = std::make_unique<Child>(io_, os::ChildProcess(std::move(*spawned)));
   child->output = std::move(*output);
-  std::optional<OutputFrame> frame;  // the agent is this very program
-  if (id.role == Role::worker && settings.log.frame) {
-    frame.emplace(number_of(spawn.slot), child->process.pid());
-  }
-  child->output.start(to_log(std::move(frame)));
+  const LogOrigin origin = origin_of(spawn, child->process.pid());
+  child->output.start(to_log(origin, framed(origin, settings.log), log_tail_));
   child->generation = spawn.generation;
   notifications_.started(id, child->process.pid());
   child->dialogue =
@@ -85,6 +106,7 @@ DialogueNeeds Supervisor::dialogue_needs() {
       .dispatcher = dispatcher_,
       .messenger = messenger_,
       .http = http_,
+      .log = log_service_,
       .event_log = event_log_,
       .node_listeners = node_listeners_,
       .happened = [this](ChildId id, core::ChildEvent event) { happened(id, std::move(event)); },
@@ -93,6 +115,18 @@ DialogueNeeds Supervisor::dialogue_needs() {
                         std::string why) { handle(core::RecycleRequested{id, std::move(why)}); },
       .about = [this](ChildId id, std::string name) { return about(id, std::move(name)); },
       .settings_of = [this](ChildId id) -> const config::Settings& { return settings_of(id); },
+      .handles = [this](ChildId id,
+                        const protocol::Handles& said) { scheduler_.handles(id, said); },
+      .ran = [this](ChildId id, const protocol::Ran& said) { scheduler_.ran(id, said); },
+      .joined =
+          [this](ChildId id) {
+            const auto found = cluster_.children().find(id);
+            const bool ready = found != cluster_.children().end() &&
+                               found->second.fsm.state() == core::ChildState::ready;
+            if (!ready) return;
+            messenger_.set_ready(id, true);
+            takes_runs(id);
+          },
       .drains =
           [this](ChildId id) {
             const auto found = cluster_.children().find(id);
@@ -101,15 +135,19 @@ DialogueNeeds Supervisor::dialogue_needs() {
           }};
 }
 
-/// What the agent goes by is what is in force.
+/// What the agent goes by is what is in force. The agent program outlives its generation as long as
+/// others do not change what it is told of.
 const config::Settings& Supervisor::settings_of(ChildId id) const {
   if (id.role == Role::agent) return settings();
-  return generations_.settings(cluster_.children().at(id).generation);
+  const Generation generation = cluster_.children().at(id).generation;
+  if (id.role == Role::program && !generations_.knows(generation)) return settings();
+  return generations_.settings(generation);
 }
 
 void Supervisor::carry_out(const core::Forget& action) {
   http_.worker_gone(action.child, dispatcher_.forget(action.child));
   messenger_.leave(action.child);
+  scheduler_.gone(action.child);
   notifications_.close(action.child);
   children_.erase(action.child);
   rollouts_.tidy();

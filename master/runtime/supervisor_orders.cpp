@@ -63,23 +63,39 @@ void Supervisor::on_signal(int number) {
       log::info("got TTOU: one worker less");
       scale(now - 1, Reply());
       break;
-    case SIGUSR1:
-      reopen_log();
+    case SIGUSR1: {
+      const auto opened = reopen_log();
+      if (opened) {
+        log::info("got USR1: " + *opened);
+      } else {
+        log::error("got USR1: " + opened.error().message());
+      }
       break;
+    }
     default:
       log::warn("got " + signal_name(number) + ": it has no meaning in this version");
       break;
   }
 }
 
-void Supervisor::reopen_log() {
-  if (!outside_.reopen_log) return log::info("got USR1: there is no log.file to open anew");
+/// Says what was done. Programs that have logs of their own are told in any case.
+Result<std::string> Supervisor::reopen_log() {
+  reload_logs();
+  if (log_service_.has_file()) {
+    if (!log_service_.reopen()) {
+      return make_error("there is no agent to open the log anew: the next one does");
+    }
+    return std::string("the agent opens the log anew");
+  }
+  if (!outside_.reopen_log) return std::string("there is no log.file to open anew");
   if (const auto opened = outside_.reopen_log(); !opened) {
-    return log::error("got USR1: the log stays where it was: " + opened.error().message());
+    return Error{opened.error().code, "the log stays where it was: " + opened.error().what};
   }
   log::reopened();
-  log::info("got USR1: the log goes on here");
+  return std::string("the log goes on here");
 }
+
+void Supervisor::reload_logs() { messenger_.log_reload(); }
 
 /// False if there is no such verb.
 bool Supervisor::obey(const std::string& verb, const CheckedJson& request, const Reply& reply) {
@@ -104,6 +120,21 @@ bool Supervisor::obey(const std::string& verb, const CheckedJson& request, const
       handle(core::RecycleRequested{id, "asked to recycle it"});
       return to_string(id) + " leaves when its successor is ready";
     });
+  } else if (verb == "reopen") {
+    const auto opened = reopen_log();
+    if (!opened) {
+      log::error("asked to reopen: " + opened.error().message());
+      reply.refuse(opened.error().message());
+    } else {
+      log::info("asked to reopen: " + *opened);
+      reply.finish(done(*opened));
+    }
+  } else if (verb == "schedules") {
+    scheduler_.list(reply);
+  } else if (verb == "run") {
+    scheduler_.run(request.string("schedule").value_or(""), reply);
+  } else if (verb == "send") {
+    operator_messages_.send(request, reply);
   } else if (verb == "kill") {
     with_worker_of(request, reply, [this](ChildId id) {
       happened(id, core::AskedToDie{});
@@ -161,7 +192,11 @@ void Supervisor::answer_scaling() {
 
 void Supervisor::in_force(const config::Settings& settings) {
   log::set_level(settings.log.level);
+  log::set_format(settings.log.format);
+  log_service_.commit(settings.log);
   hooks_.configure(settings);
+  scheduler_.configure();
+  messenger_.configure(settings.messages);
   http_.commit();
 }
 

@@ -57,11 +57,13 @@ void Supervisor::record_start() {
 
 /// Called after each step: says once that the cluster stops, and which event did that.
 void Supervisor::record_stop(const core::Event& cause) {
+  const auto* asked = std::get_if<core::StopRequested>(&cause);
+  if (told_of_stop_ && asked != nullptr && asked->now) scheduler_.stop(true);
   if (told_of_stop_ || cluster_.state() <= core::ClusterState::running) return;
   told_of_stop_ = true;
   Event event = about_master("stop");
   event.uptime = Clock::now() - started_at_;
-  const auto* asked = std::get_if<core::StopRequested>(&cause);
+  scheduler_.stop(asked == nullptr || asked->now);
   event.planned = asked != nullptr;
   event.reason = asked == nullptr ? "it gave up" : asked->now ? "asked to, now" : "asked to";
   if (cluster_.state() == core::ClusterState::delaying) {
@@ -105,6 +107,8 @@ bool Supervisor::answer(const std::string& verb, const CheckedJson& request, con
     reply.finish(json.end_object().take());
   } else if (verb == "events") {
     event_log_.answer(request.boolean("follow").value_or(false), reply);
+  } else if (verb == "logs") {
+    log_tail_.answer(request, reply);
   } else {
     return obey(verb, request, reply);
   }
@@ -119,6 +123,7 @@ std::string Supervisor::status() const {
                       .in_force = rollouts_.in_force(),
                       .started_at = started_at_,
                       .http = http_.address(),
+                      .log_error = log_service_.error(),
                       .now = Clock::now()};
   for (const auto& [id, child] : children_) {
     source.pids[id] = child->process.pid();

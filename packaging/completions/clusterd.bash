@@ -33,13 +33,18 @@ _clusterd() {
   if [[ $before == --set ]]; then
     compopt -o nospace 2> /dev/null
     mapfile -t COMPREPLY < <(compgen -S = -W "$("$program" keys --names 2> /dev/null)" -- "$current")
+  elif [[ $before == --to ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "all app agent random" -- "$current")
   elif [[ $current == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$(_clusterd_options "$program" "$command")" -- "$current")
+  elif [[ $command == schedule && $before == schedule ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "list run" -- "$current")
   elif [[ -z $command ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$(_clusterd_commands "$program")" -- "$current")
   else
     compopt -o filenames 2> /dev/null
     mapfile -t COMPREPLY < <(
+      [[ $command != logs ]] || compgen -W "master agent program schedule" -- "$current"
       if [[ $before != --socket && $before != --worker ]]; then
         compgen -f -X '!*.conf' -- "$current"
         compgen -d -- "$current"

@@ -44,13 +44,22 @@ function __clusterd_files
     printf '%s\n' $files
 end
 
+# What comes next may be a file: it is no value of an option that has its own, and no list or run.
+function __clusterd_takes_file
+    __clusterd_command >/dev/null
+    and not contains -- (commandline -opc)[-1] --set --to schedule
+end
+
 complete -c clusterd -f
 complete -c clusterd -n 'not __clusterd_command >/dev/null' -a '(__clusterd_commands)'
 complete -c clusterd -n 'string match -q -- "-*" (commandline -ct)' -a '(__clusterd_options)'
 complete -c clusterd -n '__clusterd_after --set' -a \
     '(eval (__clusterd_program) keys --names 2>/dev/null | string replace -r "\$" =)'
+complete -c clusterd -n '__clusterd_after schedule' -a 'list run'
+complete -c clusterd -n '__clusterd_after --to' -a 'all app agent random'
+complete -c clusterd -n '__clusterd_takes_file; and string match -q logs (__clusterd_command)' \
+    -a 'master agent program schedule'
 complete -c clusterd -n '__clusterd_after --socket; or __clusterd_after --worker' -F
 complete -c clusterd -n '__clusterd_after --worker' -a \
     '(eval (__clusterd_program) keys --recipes 2>/dev/null | string match -r -g "^## ([a-z][-a-z]*)\$")'
-complete -c clusterd -n '__clusterd_command >/dev/null; and not __clusterd_after --set' \
-    -a '(__clusterd_files)'
+complete -c clusterd -n __clusterd_takes_file -a '(__clusterd_files)'

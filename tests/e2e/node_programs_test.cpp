@@ -324,6 +324,8 @@ TEST_CASE("an Egg application serves, hears that all are ready, and its workers 
     for (int heard = 0; heard < 10; ++heard) {
       CHECK(eventually([&] { return body().find("\"hello\"") != std::string::npos; }, 20s));
     }
+    CHECK(cluster.verb({"reopen"}).code == 0);
+    CHECK(eventually([&] { return body().find("\"log-reload\"") != std::string::npos; }, 20s));
     // To one: it alone hears it.
     const pid_t one = cluster.workers().at(1);
     CHECK(get(port, 10s, "/tell?word=secret&to=" + std::to_string(one)).ok());

@@ -152,6 +152,42 @@ TEST_CASE("fault 40: a worker of a root master is exactly who it is to be, and s
   for (const pid_t pid : after) CHECK_FALSE(alive(pid));
 }
 
+TEST_CASE("fault 40: the agent program is who [agent] says, and its master can still end it") {
+  if (!is_root()) return;
+  const TempDir dir;
+  REQUIRE(::chmod(dir.path().c_str(), 0777) == 0);
+  Cluster cluster({.workers = 1,
+                   .command = {fixture_worker(), "events"},
+                   .more = "[reload]\nsettle = \"1ms\"\n[agent]\ncommand = [\"" + fixture_agent() +
+                           "\", \"" + dir.path() + "\"]\nuser = \"daemon\"\n",
+                   .top = "user = \"nobody\"\n"});
+  const auto program = [&] {
+    const auto now = cluster.status();
+    return now ? static_cast<pid_t>(now->at("agent_program").at("pid").as_int64()) : 0;
+  };
+  const pid_t pid = program();
+  CHECK(status_of(pid, "Uid") == "1 1 1 1");
+  CHECK(status_of(pid, "Gid") == "1 1 1 1");
+  // Its own group may be in its list as well, or not.
+  CHECK(std::set<std::string>{"", "1"}.contains(status_of(pid, "Groups")));
+  CHECK(status_of(pid, "NoNewPrivs") == "1");
+  CHECK(is_masters(status_of(pid, "CapBnd")));
+  check_powerless(pid);
+  CHECK(proc(pid, "environ").find(std::string("USER=daemon\0", 12)) != std::string::npos);
+  for (const pid_t other : children(cluster)) {
+    CHECK(status_of(other, "Uid") == "65534 65534 65534 65534");
+  }
+  cluster.dir().write("app.conf", read_file(cluster.conf()) + "[agent.env]\nNEW = \"1\"\n");
+  CHECK(cluster.verb({"reload"}).code == 0);
+  CHECK_FALSE(alive(pid));
+  const pid_t next = program();
+  CHECK(status_of(next, "Uid") == "1 1 1 1");
+  CHECK(variables(next).contains("NEW"));
+  ::kill(next, SIGSTOP);  // it needs KILL
+  CHECK(cluster.verb({"stop", "--now"}).code == 0);
+  CHECK_FALSE(alive(next));
+}
+
 TEST_CASE("fault 40: a child that is another user has no terminal that it could type into") {
   if (!is_root()) return;
   const TempDir dir;
@@ -219,6 +255,29 @@ TEST_CASE("a root master that is not almighty still reads and writes what it wil
   CHECK(::access((folder + "/pid").c_str(), F_OK) == 0);
   CHECK(cluster.verb({"stop"}).code == 0);
   CHECK(::access((folder + "/pid").c_str(), F_OK) != 0);
+}
+
+TEST_CASE("a root master that is not almighty finds the programs of schedules in a closed home") {
+  if (!is_root()) return;
+  const TempDir dir;
+  REQUIRE(::chmod(dir.path().c_str(), 0755) == 0);
+  const std::string home = dir.path("home");
+  REQUIRE(::mkdir(home.c_str(), 0700) == 0);
+  const std::string job = dir.write("home/job", "#!/bin/sh\necho done by $(id -u)\n");
+  REQUIRE(::chmod(job.c_str(), 0755) == 0);
+  for (const std::string& path : {home, job}) {
+    REQUIRE(::chown(path.c_str(), kSomebody, kSomebody) == 0);
+  }
+  Cluster cluster(
+      {.workers = 1,
+       .command = {fixture_worker(), "events"},
+       .more = "[[schedule]]\nname = \"job\"\nevery = \"30d\"\ncommand = [\"" + job + "\"]\n",
+       .top = "user = \"4321\"\ngroup = \"4321\"\n"});
+  const Finished reload = cluster.verb({"reload"});
+  CAPTURE(reload.err);
+  CHECK(reload.code == 0);
+  CHECK(cluster.verb({"schedule", "run", "job"}).code == 0);
+  CHECK(read_file(cluster.dir().path("out")).find("done by 4321") != std::string::npos);
 }
 
 TEST_CASE("fault 40: the children of an ordinary user are that user, and of no power at all") {

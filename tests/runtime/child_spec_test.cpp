@@ -75,6 +75,29 @@ TEST_CASE("the agent is this program under another name, and has no seat") {
   CHECK_FALSE(has_any(spec, "CLUSTERD_WORKER_ID"));
 }
 
+TEST_CASE("the agent program is what [agent] says, and is told that it is the agent") {
+  config::Settings own = settings();
+  own.agent.program.program = "/usr/bin/node";
+  own.agent.program.command = {"node", "agent.js"};
+  own.agent.program.protocol = config::Protocol::node_fork;
+  own.agent.program.cwd = "/srv/agent";
+  own.agent.program.env = {{"A", "1"}};
+  const os::SpawnSpec spec = child_spec(own, spawn_of(Role::program), {});
+  CHECK(spec.program == "/usr/bin/node");
+  CHECK(spec.argv == std::vector<std::string>{"node", "agent.js"});
+  CHECK(spec.directory == "/srv/agent");
+  CHECK_FALSE(spec.outlives_master);
+  for (const char* entry : {"CLUSTERD_ROLE=agent", "A=1", "NODE_CHANNEL_FD=3",
+                            "CLUSTERD_CHANNEL_FD=3", "CLUSTERD_GENERATION=3"}) {
+    CAPTURE(entry);
+    CHECK(has(spec, entry));
+  }
+  for (const char* name : {"CLUSTERD_SLOT", "CLUSTERD_WORKER_ID", "NODE_UNIQUE_ID"}) {
+    CAPTURE(name);
+    CHECK_FALSE(has_any(spec, name));
+  }
+}
+
 TEST_CASE("a child inherits the environment, without what is the master's alone") {
   const Variable plain("TEST_PLAIN", "a=b");
   const Variable empty("TEST_EMPTY", "");

@@ -1,111 +1,15 @@
-#include "master/runtime/messenger.h"
+#include "tests/runtime/post.h"
 
-#include "common/protocol.h"
-
-#include <boost/asio/io_context.hpp>
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <sys/socket.h>
-#include <vector>
+#include <unistd.h>
+#include <utility>
 
 namespace clusterd::runtime {
-namespace {
-
-using Kind = Recipient::Kind;
-
-constexpr ChildId worker(std::uint32_t number) { return {Role::worker, number}; }
-
-/// A messenger with workers that are sockets.
-struct Post {
-  struct Seat {
-    UniqueFd peer;
-    std::shared_ptr<Channel> channel;
-    bool broken = false;
-  };
-
-  explicit Post(std::uint32_t count) {
-    for (std::uint32_t number = 1; number <= count; ++number) add(number);
-  }
-  ~Post() {
-    for (const auto& seat : seats) seat->channel->close();
-  }
-
-  void add(std::uint32_t number) {
-    int ends[2];
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
-    auto seat = std::make_unique<Seat>();
-    seat->peer.reset(ends[0]);
-    seat->channel =
-        Channel::open(io, UniqueFd(ends[1]), protocol::kLongestLine,
-                      {.line = [](std::string_view) {},
-                       .ended = [] {},
-                       .broken = [broken = &seat->broken](const std::string&) { *broken = true; },
-                       .all_sent = [this, number] { messenger.all_sent(worker(number)); }});
-    messenger.join(worker(number), seat->channel, 100 + number, SlotId(number - 1));
-    messenger.set_ready(worker(number), true);
-    seats.push_back(std::move(seat));
-  }
-
-  void send(std::uint32_t from, Recipient to, const std::string& action,
-            const std::string& data = "null") {
-    const Envelope envelope{action, to, data, 100 + from};
-    std::string line = seal_envelope(envelope);
-    line.pop_back();
-    messenger.route(worker(from), envelope, line);
-  }
-
-  void settle() {
-    do io.restart();
-    while (io.poll() > 0);
-  }
-
-  /// All that worker `number` can read now, and after it has.
-  std::string hear(std::uint32_t number) {
-    std::string text;
-    char some[65536];
-    for (int idle = 0; idle < 2;) {
-      settle();
-      const ssize_t got = ::recv(seats[number - 1]->peer.get(), some, sizeof some, MSG_DONTWAIT);
-      if (got <= 0) {
-        ++idle;
-      } else {
-        idle = 0;
-        text.append(some, static_cast<std::size_t>(got));
-      }
-    }
-    return text;
-  }
-
-  boost::asio::io_context io;
-  Messenger messenger;
-  std::vector<std::unique_ptr<Seat>> seats;
-};
-
-std::size_t lines_with(const std::string& text, std::string_view part) {
-  std::size_t count = 0;
-  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
-    ++count;
-  }
-  return count;
-}
-
-/// The sum of all notices of messages that could not be queued.
-std::int64_t undelivered(const std::string& text) {
-  std::int64_t sum = 0;
-  std::size_t start = 0;
-  for (std::size_t end = 0; (end = text.find('\n', start)) != std::string::npos; start = end + 1) {
-    const auto line =
-        protocol::decode_from_master(std::string_view(text).substr(start, end - start));
-    REQUIRE(line.has_value());
-    if (const auto* notice = std::get_if<protocol::Undelivered>(&*line)) sum += notice->count;
-  }
-  return sum;
-}
-
-}  // namespace
 
 TEST_CASE("a message comes out as the bytes it went in as, for each receiver once") {
   Post post(3);
@@ -126,7 +30,7 @@ TEST_CASE("messages of one sender keep their order, also when they have to wait"
     expected += seal_envelope({"count", {Kind::pid, 102}, data, 101});
   }
   CHECK((post.hear(2) == expected));
-  CHECK(post.hear(1).empty());
+  CHECK(undelivered(post.hear(1)) == 0);
 }
 
 TEST_CASE("a message that nobody can get is told to its sender") {
@@ -134,6 +38,33 @@ TEST_CASE("a message that nobody can get is told to its sender") {
   post.send(1, {Kind::pid, 9}, "lost");
   CHECK(post.hear(1) == encode(protocol::Undelivered{"lost", 1}));
   CHECK(post.hear(2).empty());
+}
+
+TEST_CASE("what an agent program that has ended had not handled is told to who sent it") {
+  Post post(2);
+  const ChildId agent{Role::program, 1};
+  int ends[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+  const UniqueFd theirs(ends[0]);
+  const auto channel = Channel::open(
+      post.io, UniqueFd(ends[1]), protocol::kLongestLine,
+      {.line = [](std::string_view) {}, .ended = [] {}, .broken = [](const std::string&) {}});
+  post.messenger.join(agent, channel, 99, std::nullopt, Messenger::Dialect::native, true);
+  post.messenger.set_ready(agent, true);
+  CHECK(post.hear(1) == encode(protocol::Happened{"agent-start"}));
+  for (int i = 0; i < 3; ++i) post.send(1, {Kind::agent, 0}, "one");
+  post.send(2, {Kind::unsaid, 0}, "two");
+  post.settle();
+  post.messenger.heard(agent, 2);
+  CHECK(post.hear(1).empty());
+  channel->close();
+  post.messenger.leave(agent);
+  const std::string first = post.hear(1);
+  CHECK(undelivered(first) == 1);
+  CHECK(lines_with(first, "agent-exit") == 1);
+  CHECK(undelivered(post.hear(2)) == 1);
+  post.send(1, {Kind::agent, 0}, "three");
+  CHECK(undelivered(post.hear(1)) == 1);
 }
 
 TEST_CASE("a receiver that does not read costs a bounded amount, and the sender is told of each") {
@@ -169,6 +100,124 @@ TEST_CASE("a sender that does not read gets few notices, which sum up all") {
   CHECK(text.size() < 1024 * 1024);
   post.send(1, {Kind::pid, 9}, "again");
   CHECK(post.hear(1) == encode(protocol::Undelivered{"again", 1}));
+}
+
+TEST_CASE("with drop-oldest the newest messages stay, and each that goes is told to its sender") {
+  Post post(3);
+  config::Messages settings;
+  settings.queue = 65'536;
+  settings.policy = config::Messages::Policy::drop_oldest;
+  post.messenger.configure(settings);
+  const std::string data = '"' + std::string(1'000, 'x') + '"';
+  constexpr int kMessages = 1'000;
+  std::string heard[3];
+  for (int i = 0; i < kMessages; ++i) {
+    for (const std::uint32_t from : {1U, 2U}) {
+      post.send(from, {Kind::pid, 103}, from == 1 ? "one" : "two",
+                i == kMessages - 1 ? "\"last\"" : data);
+    }
+    if (i % 100 == 0) {
+      for (const std::uint32_t number : {1U, 2U}) heard[number] += post.hear(number);
+    }
+  }
+  const std::string late = post.hear(3);
+  for (const std::uint32_t number : {1U, 2U}) {
+    heard[number] += post.hear(number);
+    const std::string action = number == 1 ? "\"action\":\"one\"" : "\"action\":\"two\"";
+    CHECK(lines_with(late, action) + static_cast<std::size_t>(undelivered(heard[number])) ==
+          kMessages);
+  }
+  CHECK(lines_with(late, "last") == 2);
+  CHECK(lines_with(heard[1], "undelivered\",\"action\":\"one\"") > 0);
+}
+
+TEST_CASE("a sender is told when a receiver is slow, once, and when it is not any more") {
+  Post post(3);
+  const std::string data = '"' + std::string(10'000, 'x') + '"';
+  for (int i = 0; i < 80; ++i) post.send(1, {Kind::pid, 103}, "bulk", data);
+  post.settle();
+  CHECK(post.hear(1) == encode(protocol::Pressure{103, true}));
+  post.send(2, {Kind::pid, 103}, "bulk", data);
+  CHECK(post.hear(2) == encode(protocol::Pressure{103, true}));
+  post.send(1, {Kind::pid, 103}, "bulk", data);
+  CHECK(post.hear(1).empty());
+  CHECK(lines_with(post.hear(3), "\"bulk\"") == 82);
+  CHECK(post.hear(1) == encode(protocol::Pressure{103, false}));
+  CHECK(post.hear(2) == encode(protocol::Pressure{103, false}));
+}
+
+TEST_CASE("a request that nobody gets is told by its number") {
+  Post post(1);
+  post.ask(1, {Kind::pid, 9}, 77);
+  CHECK(post.hear(1) == encode(protocol::Undelivered{"ask", 1, {77}}));
+}
+
+TEST_CASE("who asked one that ends without an answer is told, and an answer comes as it is") {
+  Post post(2);
+  post.ask(1, {Kind::pid, 102}, 5);
+  post.ask(1, {Kind::slot, 1}, 6);
+  CHECK(lines_with(post.hear(2), "\"ask\"") == 2);
+  post.ask(2, {Kind::pid, 101}, 0, 5);
+  CHECK(post.hear(1) == seal_envelope({"ask", {Kind::pid, 101}, "null", 102, 0, 5}));
+  post.messenger.leave(worker(2));
+  CHECK(post.hear(1) == encode(protocol::Gone{{6}}));
+}
+
+TEST_CASE("what a receiver had not heard when it ended is told to who sent it") {
+  Post post(1);
+  post.add(2, true);
+  for (int i = 0; i < 10; ++i) post.send(1, {Kind::pid, 102}, "work");
+  post.settle();
+  post.messenger.heard(worker(2), 7);
+  post.messenger.leave(worker(2));
+  CHECK(undelivered(post.hear(1)) == 3);
+}
+
+TEST_CASE("what was not even sent to a receiver when it ended is told with its action") {
+  Post post(2);
+  const std::string data = '"' + std::string(10'000, 'x') + '"';
+  for (int i = 0; i < 60; ++i) post.send(1, {Kind::pid, 102}, "bulk", data);
+  post.settle();
+  std::string some(1'000'000, ' ');
+  const auto got = ::recv(post.seats[1]->peer.get(), some.data(), some.size(), MSG_DONTWAIT);
+  REQUIRE(got > 0);
+  some.resize(static_cast<std::size_t>(got));
+  post.messenger.leave(worker(2));
+  const std::string told = post.hear(1);
+  // Of a receiver that says nothing, what it was sent counts as heard, and a part of it does not.
+  CHECK(undelivered(told) + static_cast<std::int64_t>(lines_with(some, "\n")) == 60);
+}
+
+TEST_CASE("a program of another protocol is told of its messages if it asks for that") {
+  Post post(0);
+  post.add(1, false, Messenger::Dialect::node);
+  post.send(1, {Kind::pid, 9}, "lost");
+  CHECK(post.hear(1).empty());
+  post.messenger.wants_notices(worker(1));
+  post.send(1, {Kind::pid, 9}, "lost");
+  CHECK(post.hear(1) == encode(protocol::Undelivered{"lost", 1}));
+}
+
+TEST_CASE("the operator sends as programs do, and hears the answer") {
+  Post post(2);
+  std::string answer;
+  std::string lost;
+  post.messenger.tell_operator(
+      {.answered = [&](const Envelope& envelope) { answer = envelope.data; },
+       .lost = [&](std::int64_t request, std::string_view) { lost += std::to_string(request); }});
+  const auto posted = post.messenger.send({"refresh", {Kind::app, 0}, "[1]", ::getpid()});
+  CHECK(posted.queued == 2);
+  CHECK(posted.missed == 0);
+  CHECK(post.hear(1) == seal_envelope({"refresh", {Kind::app, 0}, "[1]", ::getpid()}));
+  CHECK(post.messenger.send({"x", {Kind::slot, 4}, "null", ::getpid()}).queued == 0);
+  for (const std::int64_t request : {1, 2}) {
+    CHECK(post.messenger.send({"ask", {Kind::slot, 1}, "null", ::getpid(), request}).queued == 1);
+  }
+  post.settle();
+  post.ask(2, {Kind::pid, ::getpid()}, 0, 1);
+  CHECK(answer == "null");
+  post.messenger.leave(worker(2));
+  CHECK(lost == "2");
 }
 
 TEST_CASE("the master's own lines go before messages that wait") {
@@ -208,7 +257,7 @@ TEST_CASE("who has left gets nothing, and is missed") {
   post.send(1, {Kind::pid, 102}, "late");
   CHECK(post.hear(2).empty());
   CHECK(post.hear(1) == encode(protocol::Undelivered{"late", 1}));
-  post.messenger.all_sent(worker(2));
+  CHECK(post.messenger.notices(worker(2)).empty());
 }
 
 }  // namespace clusterd::runtime

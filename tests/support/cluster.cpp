@@ -60,6 +60,10 @@ std::string threads_worker_tsan() {
 #endif
 }
 std::string messages_worker() { return CLUSTERD_TEST_MESSAGES_WORKER; }
+std::string cache_example(const std::string& name) {
+  return name == "cache-agent" ? CLUSTERD_TEST_CACHE_AGENT : CLUSTERD_TEST_CACHE_WORKER;
+}
+std::string fixture_agent() { return CLUSTERD_TEST_FIXTURE_AGENT; }
 std::string fixture_worker() { return CLUSTERD_TEST_FIXTURE_WORKER; }
 
 Cluster::Cluster(const ClusterOptions& options) {

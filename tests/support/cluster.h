@@ -25,6 +25,9 @@ namespace clusterd::test {
 [[nodiscard]] std::string threads_worker_tsan();
 [[nodiscard]] std::string messages_worker();
 [[nodiscard]] std::string fixture_worker();
+[[nodiscard]] std::string fixture_agent();
+/// "cache-worker", "cache-agent"
+[[nodiscard]] std::string cache_example(const std::string& name);
 
 /// A command line that root runs as this user and group, and perhaps one more group.
 [[nodiscard]] std::vector<std::string> as(uid_t user, const std::vector<std::string>& argv,

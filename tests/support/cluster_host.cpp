@@ -56,9 +56,14 @@ void ClusterHost::must_finish_by_exits() const {
 
 void ClusterHost::carry_out(const Spawn& order) {
   must(!stopping, "nobody is forked while stopping");
-  must(order.child.role == Role::agent || agent_was_ready, "the agent is ready before a worker");
-  must(order.child.role == Role::agent || number_of(order.slot) < cluster.slots().size(),
+  const Role role = order.child.role;
+  must(role == Role::agent || agent_was_ready, "the agent is ready before all others");
+  must(role != Role::worker || program_was_ready, "the agent program is ready before a worker");
+  must(role != Role::worker || number_of(order.slot) < cluster.slots().size(),
        "a worker is forked for a slot that there is");
+  must(role == Role::worker || std::none_of(children.begin(), children.end(),
+                                            [=](auto& each) { return each.first.role == role; }),
+       "there is never a second agent, nor a second agent program");
   must(order.child.number == ++spawned[order.child.role], "a number is never used again");
   children[order.child] = Held{order.slot, order.generation, false, false, false};
 }
@@ -69,6 +74,7 @@ void ClusterHost::carry_out(const EnterRotation& order) {
   must(!held.killed, "who was killed gets no connections");
   held.in_rotation = true;
   if (order.child.role == Role::agent) agent_was_ready = true;
+  if (order.child.role == Role::program) program_was_ready = true;
 }
 
 void ClusterHost::carry_out(const LeaveRotation& order) {
@@ -177,8 +183,11 @@ void ClusterHost::judge() const {
   judge_budget();
   judge_slot(cluster.agent_slot(), Role::agent, {}, serving);
   for (std::uint32_t number = 0; number < cluster.slots().size(); ++number) {
-    judge_slot(cluster.slots()[number], Role::worker, SlotId{number}, serving && agent_was_ready);
+    judge_slot(cluster.slots()[number], Role::worker, SlotId{number},
+               serving && agent_was_ready && program_was_ready);
   }
+  judge_slot(cluster.program_slot(), Role::program, {},
+             serving && agent_was_ready && cluster.has_program());
   for (const auto& [id, child] : cluster.children()) {
     must(id.role != Role::worker || number_of(child.slot) < cluster.slots().size() ||
              child.fsm.planned() || child.fsm.state() != ChildState::ready,
@@ -211,8 +220,8 @@ void ClusterHost::judge_slot(const SlotFsm& slot, Role role, SlotId number, bool
 void ClusterHost::judge_departures() const {
   if (cluster.state() != ClusterState::running || max_unavailable != 0) return;
   for (const Note& note : notes) {
-    if (note.kind != Note::Kind::drain || note.why.starts_with("scaled") ||
-        note.why.find("failed") != std::string::npos) {
+    if (note.kind != Note::Kind::drain || note.child.role != Role::worker) continue;
+    if (note.why.starts_with("scaled") || note.why.find("failed") != std::string::npos) {
       continue;
     }
     if (std::count(left.begin(), left.end(), note.child) == 0) continue;  // it served nobody

@@ -22,11 +22,15 @@ class ClusterHost {
   };
 
   explicit ClusterHost(const core::Plan& plan)
-      : cluster(plan), surge(plan.surge), max_unavailable(plan.max_unavailable) {}
+      : cluster(plan),
+        surge(plan.surge),
+        max_unavailable(plan.max_unavailable),
+        program_was_ready(plan.program == 0) {}
 
   core::Cluster cluster;
   std::uint32_t surge;
   std::uint32_t max_unavailable;
+  bool program_was_ready;  ///< or there was to be none
   TimePoint now{std::chrono::hours(1)};
   std::map<ChildId, Held> children;  ///< forked and not forgotten
   std::multimap<TimePoint, core::TimerId> timers;

@@ -16,7 +16,7 @@ namespace {
 struct ActionInWords {
   std::string operator()(const Spawn& spawn) const {
     std::string child = "spawn " + to_string(spawn.child);
-    if (spawn.child.role == Role::agent) return child;
+    if (spawn.child.role != Role::worker) return child;
     return child + " in slot " + std::to_string(number_of(spawn.slot));
   }
   std::string operator()(const EnterRotation& enter) const {
@@ -108,6 +108,7 @@ Note Stage::note(Note::Kind kind) const {
 }
 
 ChildId agent(std::uint32_t number) { return {Role::agent, number}; }
+ChildId program(std::uint32_t number) { return {Role::program, number}; }
 ChildId worker(std::uint32_t number) { return {Role::worker, number}; }
 
 Stage running(const Plan& plan) {
@@ -115,6 +116,7 @@ Stage running(const Plan& plan) {
   const std::uint32_t workers = plan.workers;
   (void)stage.tell(Start{});
   (void)stage.bring_up(agent(1));
+  if (plan.program != 0) (void)stage.bring_up(program(1));
   for (std::uint32_t number = 1; number <= workers; ++number) (void)stage.bring_up(worker(number));
   REQUIRE(stage.cluster().state() == ClusterState::running);
   return stage;

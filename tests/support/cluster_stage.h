@@ -52,9 +52,11 @@ class Stage {
 };
 
 [[nodiscard]] ChildId agent(std::uint32_t number);
+[[nodiscard]] ChildId program(std::uint32_t number);
 [[nodiscard]] ChildId worker(std::uint32_t number);
 
-/// Its workers are 1 to `workers`, in the slots from 0 on.
+/// With an agent program, if the plan has one. Its workers are 1 to `workers`, in the slots from 0
+/// on.
 [[nodiscard]] Stage running(const core::Plan& plan);
 [[nodiscard]] Stage running(std::uint32_t workers);
 

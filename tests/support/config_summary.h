@@ -30,6 +30,16 @@ inline std::string summary(const config::Listen& listen) {
   return out.str();
 }
 
+inline std::string summary(const config::Schedule& schedule) {
+  std::ostringstream out;
+  out << "schedule " << schedule.name << ' ' << as_ms(schedule.every) << ' ' << schedule.cron_text
+      << ' ' << static_cast<int>(schedule.target) << ' ' << schedule.action << ' ' << schedule.data
+      << ' ' << schedule.immediate << static_cast<int>(schedule.overlap) << ' '
+      << as_ms(schedule.timeout);
+  for (const std::string& word : schedule.command) out << ' ' << word;
+  return out.str();
+}
+
 inline std::string summary(const config::Worker& worker) {
   std::ostringstream out;
   out << worker.program << ':';
@@ -70,9 +80,11 @@ inline std::string summary(const config::Settings& s) {
       << s.reload.surge << ' ' << s.reload.max_unavailable << ' ' << s.reload.max_generations << ' '
       << as_ms(s.reload.settle) << '\n'
       << s.control.socket << ' ' << static_cast<int>(s.log.level) << ' ' << s.log.capture
-      << s.log.frame << (s.http.at ? " " + s.http.at->address.text() + s.http.at->path : "");
+      << s.log.frame << ' ' << s.messages.queue << ' ' << static_cast<int>(s.messages.policy)
+      << (s.http.at ? " " + s.http.at->address.text() + s.http.at->path : "");
   out << ' ' << std::oct << s.control.mode << std::dec;
   if (s.control.group) out << ' ' << s.control.group->name;
+  for (const config::Schedule& schedule : s.schedules) out << '\n' << summary(schedule);
   for (const auto& [event, argv] : s.hooks) {
     out << '\n' << event << ':';
     for (const std::string& word : argv) out << ' ' << word;

@@ -15,6 +15,7 @@ namespace clusterd::testing {
   plan.workers = workers;
   plan.worker = {seconds(10), seconds(5), seconds(3)};
   plan.agent = {seconds(10), seconds(2), seconds(2)};
+  plan.program_timeouts = {seconds(8), seconds(4), seconds(1)};
   plan.backoff_first = milliseconds(100);
   plan.backoff_max = milliseconds(800);
   return plan;

@@ -25,6 +25,7 @@ ProcessExited killed_by(Signal signal) {
 Plan random_plan(std::uint32_t workers) {
   Plan plan = plan_for(workers);
   plan.settle = 50ms;
+  plan.program = 1;
   return plan;
 }
 
@@ -121,7 +122,9 @@ void RandomMachine::later(Duration delay, ChildId child, ChildEvent event, bool 
 
 void RandomMachine::obey(const Actions& actions) {
   for (const Action& action : actions) {
-    if (const auto* spawn = std::get_if<Spawn>(&action)) {
+    if (const auto* ended = std::get_if<RolloutEnded>(&action)) {
+      if (ended->done) program_ = to_be_program_;
+    } else if (const auto* spawn = std::get_if<Spawn>(&action)) {
       is_born(*spawn);
     } else if (const auto* send = std::get_if<SignalChild>(&action)) {
       const bool ends = send->signal == Signal::kill || obedient_.at(send->child);
@@ -139,6 +142,7 @@ void RandomMachine::is_born(const Spawn& spawn) {
   if (child.role == Role::worker && bad != bad_generations_.end()) {
     return is_born_bad(spawn, bad->second);
   }
+  if (const auto how = bad_program(child)) return is_born_bad(spawn, *how);
   switch (troubles_.faults ? pick(12) : 11) {
     case 0:
       return later(0s, child, ProcessExited{{ExitStatus::Kind::not_started, 11, false, "fork"}, {}},
@@ -158,6 +162,14 @@ void RandomMachine::is_born(const Spawn& spawn) {
     default:
       return starts_well(child);
   }
+}
+
+/// How, if it is one that does not work.
+std::optional<std::uint32_t> RandomMachine::bad_program(ChildId child) const {
+  const auto& children = host_.cluster.children();
+  if (child.role != Role::program || !children.contains(child)) return std::nullopt;
+  const auto bad = bad_programs_.find(children.at(child).program);
+  return bad == bad_programs_.end() ? std::nullopt : std::optional(bad->second);
 }
 
 /// As the others of its generation, so that none of them ever passes its trial.
@@ -184,7 +196,7 @@ void RandomMachine::starts_well(ChildId child) {
 void RandomMachine::misbehave_within(Duration longest, ChildId child) {
   const Duration life = up_to(longest);
   const std::uint32_t how = pick(6);
-  const bool goodbye = how >= 4 && troubles_.goodbyes && child.role == Role::worker;
+  const bool goodbye = how >= 4 && troubles_.goodbyes && child.role != Role::agent;
   if (goodbye && how == 4) return later(life, child, SaidSuicide{"it says so"}, true);
   if (goodbye) return later(life, child, Hung{"it stands"}, true);
   if (!troubles_.faults) return;
@@ -226,12 +238,21 @@ void RandomMachine::roll_out() {
     bad_generations_[host_.cluster.next_generation()] = pick(5);
   }
   Plan plan = plan_;
+  plan.program = program_;
+  if (pick(3) == 0) plan.program = pick(4) == 0 ? 0 : ++programs_;
+  const bool bad = plan.program == programs_ && plan.program != program_ && pick(2) == 0;
+  if (troubles_.bad_generations && bad) bad_programs_[plan.program] = pick(5);
+  to_be_program_ = plan.program;
   plan.workers = pick(4) == 0 ? 1 + pick(2 * plan_.workers) : workers();
   happens(RolloutRequested{plan});
 }
 
 bool RandomMachine::is_wanted(ChildId id) const {
   if (id.role == Role::agent) return host_.cluster.agent_slot().incumbent() == id;
+  if (id.role == Role::program) {
+    return host_.cluster.program_slot().incumbent() == id &&
+           !host_.cluster.children().at(id).fsm.planned();
+  }
   const std::uint32_t slot = number_of(host_.cluster.children().at(id).slot);
   if (slot >= workers()) return false;
   const SlotFsm& fsm = host_.cluster.slots()[slot];
@@ -242,7 +263,7 @@ void RandomMachine::judge() {
   std::erase_if(unwanted_since_,
                 [&](const auto& entry) { return !host_.children.contains(entry.first); });
   for (const auto& [id, child] : host_.cluster.children()) {
-    const ChildTimeouts& limits = id.role == Role::agent ? plan_.agent : plan_.worker;
+    const ChildTimeouts& limits = plan_.timeouts(id.role);
     const Duration out = limits.drain + limits.kill + kLongestEnd;
     const bool in_time = child.fsm.was_ready() || now() - child.spawned_at <= limits.ready + out;
     must(in_time, "who does not get ready is gone in time");

@@ -71,6 +71,7 @@ class RandomMachine {
   void later(Duration delay, ChildId child, core::ChildEvent event, bool bad = false);
   void obey(const core::Actions& actions);
   void is_born(const core::Spawn& spawn);
+  [[nodiscard]] std::optional<std::uint32_t> bad_program(ChildId child) const;
   void is_born_bad(const core::Spawn& spawn, std::uint32_t how);
   void starts_well(ChildId child);
   void misbehave_within(Duration longest, ChildId child);
@@ -86,6 +87,10 @@ class RandomMachine {
   std::multimap<TimePoint, Deed> due_;
   std::map<ChildId, bool> obedient_;
   std::map<Generation, std::uint32_t> bad_generations_;  ///< and how
+  std::map<std::uint32_t, std::uint32_t> bad_programs_;  ///< the same of Plan::program
+  std::uint32_t programs_ = 1;                           ///< the highest Plan::program
+  std::uint32_t program_ = 1;                            ///< that in force
+  std::uint32_t to_be_program_ = 1;                      ///< that of the rollout
   std::map<ChildId, TimePoint> unwanted_since_;
   std::set<std::uint32_t> served_;  ///< slots that had a worker that was ready
   ClusterHost host_;

@@ -55,6 +55,65 @@ TEST_CASE("start and check take a file") {
   CHECK(read_as<CheckCommand>({"check", "a b.conf"}).file == "a b.conf");
 }
 
+TEST_CASE("schedule lists, or runs one by its name") {
+  const auto list = read_as<ScheduleCommand>({"schedule", "list", "app.conf", "--json"});
+  CHECK(list.target.file == "app.conf");
+  CHECK(list.run.empty());
+  CHECK(list.json);
+  CHECK(read_as<ScheduleCommand>({"schedule", "list", "--socket", "s"}).target.socket == "s");
+  const auto now = read_as<ScheduleCommand>({"schedule", "run", "refresh", "app.conf"});
+  CHECK(now.run == "refresh");
+  CHECK(now.target.file == "app.conf");
+  CHECK(now.wait);
+  CHECK_FALSE(
+      read_as<ScheduleCommand>({"schedule", "run", "list", "--socket", "s", "--no-wait"}).wait);
+  CHECK(usage_error({"schedule", "run", "--socket", "s"}) ==
+        "schedule: expected the NAME of a schedule;");
+  CHECK(usage_error({"schedule", "run", "refresh"}) ==
+        "schedule: expected either FILE or --socket PATH;");
+  CHECK(usage_error({"schedule", "list", "a", "b"}) == "schedule: unexpected argument \"a\";");
+  CHECK(usage_error({"schedule", "lst", "a"}) ==
+        "schedule: unknown action \"lst\"; did you mean \"list\"?");
+  CHECK(usage_error({"schedule"}) == "schedule: expected list or run;");
+}
+
+TEST_CASE("send takes whom, what and where") {
+  auto command = read_as<SendCommand>({"send", "refresh", "app.conf"});
+  CHECK(command.action == "refresh");
+  CHECK(command.json.empty());
+  CHECK(command.target.file == "app.conf");
+  CHECK((command.to == clusterd::Recipient{clusterd::Recipient::Kind::all, 0}));
+  CHECK_FALSE(command.timeout_ms.has_value());
+  command = read_as<SendCommand>({"send", "--to", "3", "refresh", R"({"a":1})", "app.conf"});
+  CHECK(command.json == R"({"a":1})");
+  CHECK(command.target.file == "app.conf");
+  CHECK((command.to == clusterd::Recipient{clusterd::Recipient::Kind::slot, 3}));
+  command = read_as<SendCommand>(
+      {"send", "refresh", "7", "--socket", "/s", "--to=pid:42", "--wait=1500ms"});
+  CHECK(command.json == "7");
+  CHECK(command.target.socket == "/s");
+  CHECK((command.to == clusterd::Recipient{clusterd::Recipient::Kind::pid, 42}));
+  CHECK(command.timeout_ms == 1500);
+  CHECK(read_as<SendCommand>({"send", "a", "-5", "app.conf"}).json == "-5");
+  CHECK((read_as<SendCommand>({"send", "--to", "random", "a", "f"}).to.kind ==
+         clusterd::Recipient::Kind::random));
+}
+
+TEST_CASE("send says which of its words is wrong") {
+  CHECK(usage_error({"send"}) == "send: ACTION is missing;");
+  CHECK(usage_error({"send", "refresh"}) == "send: expected either FILE or --socket PATH;");
+  for (const char* word : {"everybody", "-1", "+1", "pid:", "pid:x", "pid:0", "1x"}) {
+    CAPTURE(word);
+    CHECK(contains(usage_error({"send", "--to", word, "a", "f"}), "send: --to: expected \"all\""));
+  }
+  CHECK(
+      contains(usage_error({"send", "--to=1", "--wait=soon", "a", "f"}), "send: --wait: expected"));
+  CHECK(contains(usage_error({"send", "--to=1", "--wait=0s", "a", "f"}), "send: --wait: expected"));
+  CHECK(usage_error({"send", "--wait=1s", "a", "f"}) ==
+        "send: --wait is for one receiver; --to says which;");
+  CHECK(contains(usage_error({"send", "a", "1", "f", "g"}), "unexpected argument"));
+}
+
 TEST_CASE("start and check take --set as often as it is given") {
   CHECK(read_as<StartCommand>({"start", "app.conf"}).sets.empty());
   CHECK_FALSE(read_as<StartCommand>({"start", "app.conf"}).daemon);
@@ -195,6 +254,32 @@ TEST_CASE("events are those that were, or those to come as well") {
         R"(events: unknown option "--folow"; did you mean "--follow"?)");
 }
 
+TEST_CASE("logs are all or those of one and the last word is the file") {
+  const auto all = read_as<LogsCommand>({"logs", "app.conf"});
+  CHECK(all.target.file == "app.conf");
+  CHECK(all.who.empty());
+  CHECK(all.lines == 50);
+  CHECK_FALSE(all.follow);
+  const auto one = read_as<LogsCommand>({"logs", "-f", "3", "-n", "7", "app.conf", "--json"});
+  CHECK(one.target.file == "app.conf");
+  CHECK(one.who == "3");
+  CHECK(one.lines == 7);
+  CHECK(one.follow);
+  CHECK(one.json);
+  const auto socket = read_as<LogsCommand>({"logs", "agent", "--socket", "s"});
+  CHECK(socket.who == "agent");
+  CHECK(socket.target.socket == "s");
+  CHECK(read_as<LogsCommand>({"logs", "--socket", "s"}).who.empty());
+  CHECK(usage_error({"logs"}) == "logs: expected either FILE or --socket PATH;");
+  CHECK(usage_error({"logs", "0", "a", "--socket", "s"}) ==
+        "logs: expected either FILE or --socket PATH;");
+  CHECK(usage_error({"logs", "1024", "a"}) ==
+        "logs: expected SLOT, a number from 0 to 1023, \"master\", \"agent\", \"program\" or "
+        "\"schedule\", got \"1024\";");
+  CHECK(contains(usage_error({"logs", "-n", "-1", "a"}), "-1"));
+  CHECK(read_as<ReopenCommand>({"reopen", "app.conf"}).target.file == "app.conf");
+}
+
 TEST_CASE("the version is a command and an option") {
   CHECK(help({"version"}) == "clusterd 0.1.0\n");
   CHECK(help({"--version"}) == "clusterd 0.1.0\n");
@@ -202,8 +287,8 @@ TEST_CASE("the version is a command and an option") {
 
 TEST_CASE("help names every command, and a command's help its options") {
   const std::string all = help({"--help"});
-  for (const char* command : {"start", "check", "init", "status", "events", "reload", "restart",
-                              "scale", "recycle", "kill", "stop", "version"}) {
+  for (const char* command : {"start", "check", "init", "status", "events", "logs", "reload",
+                              "restart", "scale", "recycle", "kill", "reopen", "stop", "version"}) {
     CAPTURE(command);
     CHECK(contains(all, std::string("\n  ") + command + " "));
     CHECK(contains(help({command, "--help"}), std::string("Usage: clusterd ") + command));
@@ -266,7 +351,7 @@ TEST_CASE("a command to a running cluster needs exactly one of file and socket")
   CHECK(usage_error({"scale", "4"}) == "scale: expected either FILE or --socket PATH;");
   CHECK(usage_error({"kill", "4", "a", "--socket", "s"}) ==
         "kill: expected either FILE or --socket PATH;");
-  for (const char* command : {"status", "stop", "reload", "restart", "events"}) {
+  for (const char* command : {"status", "stop", "reload", "restart", "events", "reopen"}) {
     const std::string expected = std::string(command) + ": expected either FILE or --socket PATH;";
     CHECK(usage_error({command}) == expected);
     CHECK(usage_error({command, "--socket", "s", "app.conf"}) == expected);

@@ -35,6 +35,12 @@ address = '[::1]:80'
 [[listen]]
 name = 'local'
 address = 'unix:/run/x'
+[[schedule]]
+name = 'tick'
+every = '1s'
+[[schedule]]
+name = 'tock'
+cron = '@daily'
 [worker]
 command = ['./web']
 env = { TOKEN = 'secret', GONE = '1' }
@@ -93,10 +99,39 @@ const std::map<std::string, std::string> kOther = {
     {"worker.memlock", "unlimited"},
     {"worker.core", "17MiB"},
     {"worker.affinity", "[1, 3]"},
+    {"agent.command", "['./web', '-v']"},
+    {"agent.env", "{ NEW = '1' }"},
+    {"agent.env_file", "a.env"},
+    {"agent.protocol", "node-fork"},
+    {"agent.ready", "none"},
+    {"agent.drain_signal", "INT"},
+    {"agent.ready_timeout", "17s"},
+    {"agent.drain_timeout", "17s"},
+    {"agent.kill_timeout", "17s"},
+    {"agent.user", "www-data"},
+    {"agent.group", ""},  // needs agent.user
+    {"agent.cwd", "/srv"},
+    {"agent.umask", "0017"},
+    {"agent.nofile", "1700"},
+    {"agent.nproc", "17"},
+    {"agent.memlock", "unlimited"},
+    {"agent.core", "17MiB"},
+    {"agent.nice", "7"},
+    {"agent.sched", "batch"},
     {"user", "www-data"},
     {"group", ""},  // needs user: see below
     {"control.mode", "0666"},
     {"control.group", "adm"},
+    {"schedule.tick.name", "other"},
+    {"schedule.tick.every", "17s"},
+    {"schedule.tock.cron", "17 * * * *"},
+    {"schedule.tick.target", "all"},
+    {"schedule.tick.action", "other"},
+    {"schedule.tick.data", "17"},
+    {"schedule.tick.command", "['./other']"},
+    {"schedule.tick.immediate", "true"},
+    {"schedule.tick.overlap", "queue"},
+    {"schedule.tick.timeout", "17s"},
     {"restart.limit", "17"},
     {"restart.window", "17s"},
     {"restart.backoff.first", "1700ms"},
@@ -110,18 +145,26 @@ const std::map<std::string, std::string> kOther = {
     {"control.socket", "/run/other.sock"},
     {"log.level", "debug"},
     {"http.address", "127.0.0.1:9181"},
+    {"messages.queue", "17MiB"},
+    {"messages.policy", "drop-oldest"},
     {"log.file", "/var/log/other.log"},
     {"log.capture", "false"},
     {"log.frame", "false"},
+    {"log.format", "json"},
+    {"log.rotate", ""},  // needs file: see below
+    {"log.keep", "17"},
+    {"log.gzip", "false"},
+    {"log.max_total", "17MiB"},
 };
 
 /// "KEY=VALUE" with another value for `key`.
 std::string another(const Key& key) {
   if (key.table == "hooks") return "hooks." + std::string(key.name) + "=['./hook']";
   for (const auto& [path, value] : kOther) {
-    const bool in_listen = key.table == "listen" && path.starts_with("listen.") &&
-                           path.ends_with("." + std::string(key.name));
-    if (!in_listen && path != path_of(key.table, key.name)) continue;
+    const std::string table = std::string(key.table) + ".";
+    const bool has_name = (key.table == "listen" || key.table == "schedule") &&
+                          path.starts_with(table) && path.ends_with("." + std::string(key.name));
+    if (!has_name && path != path_of(key.table, key.name)) continue;
     return value.empty() ? "" : path + "=" + value;
   }
   FAIL("give this key another value, above, and a row in config/changes.cpp: ",
@@ -139,15 +182,19 @@ TEST_CASE("every key of the list is seen to change") {
     CAPTURE(path);
     const std::string set = another(key);
     if (set.empty()) continue;
-    const Settings before = with({});
-    const Settings after = with({set});
+    Sets sets;
+    if (key.table == "agent") sets = {"agent.command=['./web']", "agent.protocol=none"};
+    const Settings before = with(sets);
+    sets.push_back(set);
+    const Settings after = with(sets);
     Lines lines = changes(before, after);
     for (const std::string& line : cannot_change(before, after)) lines.push_back(line);
     REQUIRE_FALSE(lines.empty());
     // The value of env_file is what the files say.
     if (path == "control.group") continue;  // changes the mode as well: see below
-    const std::string said = path == "worker.env_file" ? "worker.env"
+    const std::string said = key.name == "env_file"    ? std::string(key.table) + ".env"
                              : key.table == "listen"   ? "listen "
+                             : key.table == "schedule" ? "schedule "
                                                        : path;
     CHECK(lines[0].starts_with(said));
     CHECK(changes(after, after).empty());
@@ -184,7 +231,8 @@ TEST_CASE("how what Node workers open is balanced is told") {
 
 TEST_CASE("what a server that inherits its sockets has is told") {
   const auto of = [](Sets sets) {
-    sets.insert(sets.end(), {"worker.protocol=listen-fds", "listen.web.queue_timeout=0"});
+    sets.insert(sets.end(), {"worker.protocol=listen-fds", "listen.web.queue_timeout=0",
+                             "schedule.tick.command=['./job']", "schedule.tock.command=['./job']"});
     return with(sets);
   };
   const Settings before = of({});
@@ -201,6 +249,26 @@ TEST_CASE("what a server that inherits its sockets has is told") {
   CHECK(cannot_change(with({}), before) ==
         Lines{"worker.protocol: native -> listen-fds: a reload cannot change it; it needs a stop "
               "and a start"});
+}
+
+TEST_CASE("how the log is rotated may change and not whether") {
+  const Sets file = {"log.file=/var/log/x"};
+  const Sets daily = {"log.file=/var/log/x", "log.rotate=daily"};
+  const Sets size = {"log.file=/var/log/x", "log.rotate=100M", "log.keep=7"};
+  CHECK(changed(daily, size) == Lines{"log.rotate: daily -> 100MiB", "log.keep: 31 -> 7"});
+  CHECK(cannot_change(with(daily), with(size)).empty());
+  CHECK(
+      cannot_change(with(file), with(daily)) ==
+      Lines{"log.rotate: never -> daily: a reload cannot change it; it needs a stop and a start"});
+}
+
+TEST_CASE("schedules come, go and change by their names") {
+  CHECK(changed({}, {"schedule.tick.name=tack", "schedule.tock.cron=0 6 * * *"}) ==
+        Lines{"schedule tick: removed", "schedule tock: cron @daily -> 0 6 * * *",
+              "schedule tack: added, every 1s"});
+  CHECK(changed({}, {"schedule.tick.command=['./x']"}) ==
+        Lines{"schedule tick: target one -> a command",
+              R"(schedule tick: command [] -> ["/etc/shop/x"])"});
 }
 
 TEST_CASE("what is the same in other words has not changed") {

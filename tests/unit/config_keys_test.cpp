@@ -40,6 +40,20 @@ std::string worker_table(const Key& key, const std::string& line, bool has_comma
   return has_command ? text : text + "command = ['./web']\n";
 }
 
+std::string schedule_table(const Key& key, const std::string& line) {
+  std::string text = "[[schedule]]\n" + line;
+  if (key.name != "name") text += "name = 'tick'\n";
+  if (key.name != "every" && key.name != "cron") text += "every = '1s'\n";
+  return text;
+}
+
+/// What some keys are of no use without.
+std::string what_goes_with(const Key& key) {
+  if (key.name == "rotate") return "file = '/var/log/shop.log'\n";
+  if (is(key, "agent", "group")) return "user = 'www-data'\n";
+  return key.name == "listener" ? "tcp = true\n" : "";
+}
+
 /// A whole app.conf in which `key` has a value, on a line of its own, or none.
 std::string with_key(const Key& key, const std::string& value) {
   const bool set = !value.empty();
@@ -53,12 +67,13 @@ std::string with_key(const Key& key, const std::string& value) {
   if (!set || !is(key, "", "worker")) {
     text += worker_table(key, at("worker"), set && is(key, "worker", "command"));
   }
-  for (const std::string table : {"worker.ready", "worker.recycle", "restart", "restart.backoff",
-                                  "reload", "control", "http", "log", "hooks"}) {
+  if (key.table == "schedule") text += schedule_table(key, at("schedule"));
+  for (const std::string table :
+       {"worker.ready", "worker.recycle", "agent", "restart", "restart.backoff", "reload",
+        "control", "messages", "http", "log", "hooks"}) {
     const std::string inner = at(table);
     if (inner.empty()) continue;
-    text.append("[").append(table).append("]\n").append(inner);
-    if (key.name == "listener") text += "tcp = true\n";  // it is of no use else
+    text.append("[").append(table).append("]\n").append(inner).append(what_goes_with(key));
   }
   return text;
 }

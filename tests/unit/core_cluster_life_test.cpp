@@ -60,9 +60,10 @@ bool is_recycled(ClusterHost& host) {
   return child && !host.happens(RecycleRequested{*child, "it is old"}).empty();
 }
 
-bool rolls_out(ClusterHost& host) {
+bool rolls_out(ClusterHost& host, std::uint32_t program = 0) {
   Plan plan = plan_for(1);
   plan.settle = 50ms;
+  plan.program = program;
   return !host.happens(RolloutRequested{plan}).empty();
 }
 
@@ -93,6 +94,30 @@ const std::vector<testing::Move<ClusterHost>> kMoves{
     {"stop now", [](ClusterHost& host) { return stops(host, true); }},
 };
 
+const std::vector<testing::Move<ClusterHost>> kProgramMoves{
+    {"agent goes on", [](ClusterHost& host) { return goes_on(host, Role::agent); }},
+    {"agent dies", [](ClusterHost& host) { return dies(host, Role::agent); }},
+    {"program goes on", [](ClusterHost& host) { return goes_on(host, Role::program); }},
+    {"program hangs up",
+     [](ClusterHost& host) { return does(host, Role::program, ChannelEnded{}); }},
+    {"program says suicide",
+     [](ClusterHost& host) { return does(host, Role::program, SaidSuicide{"it says so"}); }},
+    {"program dies", [](ClusterHost& host) { return dies(host, Role::program); }},
+    {"worker goes on", [](ClusterHost& host) { return goes_on(host, Role::worker); }},
+    {"worker dies", [](ClusterHost& host) { return dies(host, Role::worker); }},
+    {"rollout", [](ClusterHost& host) { return rolls_out(host, 1); }},
+    {"rollout of another program", [](ClusterHost& host) { return rolls_out(host, 2); }},
+    {"rollout of none", [](ClusterHost& host) { return rolls_out(host, 0); }},
+    {"time passes", [](ClusterHost& host) { return time_passes(host); }},
+    {"stop", [](ClusterHost& host) { return stops(host, false); }},
+};
+
+Plan plan_with_program() {
+  Plan plan = plan_for(1);
+  plan.program = 1;
+  return plan;
+}
+
 }  // namespace
 
 TEST_CASE("a cluster that starts keeps all promises in every order of events") {
@@ -111,6 +136,40 @@ TEST_CASE("a cluster that runs keeps all promises in every order of events") {
   REQUIRE(host.announced);
   const std::size_t played = testing::every_order(host, 6, kMoves);
   CHECK(played > 10'000);
+}
+
+TEST_CASE("one with an agent program that starts keeps all promises in every order of events") {
+  ClusterHost host(plan_with_program());
+  (void)host.happens(Start{});
+  const std::size_t played = testing::every_order(host, 7, kProgramMoves);
+  CHECK(played > 5'000);
+}
+
+TEST_CASE("one with an agent program that runs keeps all promises in every order of events") {
+  ClusterHost host(plan_with_program());
+  (void)host.happens(Start{});
+  for (const Role role : kRoles) {
+    (void)goes_on(host, role);
+    (void)goes_on(host, role);
+  }
+  REQUIRE(host.announced);
+  const std::size_t played = testing::every_order(host, 6, kProgramMoves);
+  CHECK(played > 10'000);
+}
+
+TEST_CASE("one whose agent program is being replaced keeps all promises in every order of events") {
+  ClusterHost host(plan_with_program());
+  (void)host.happens(Start{});
+  for (const Role role : kRoles) {
+    (void)goes_on(host, role);
+    (void)goes_on(host, role);
+  }
+  REQUIRE(rolls_out(host, 2));
+  (void)goes_on(host, Role::worker);
+  (void)goes_on(host, Role::worker);
+  (void)time_passes(host);
+  const std::size_t played = testing::every_order(host, 6, kProgramMoves);
+  CHECK(played > 5'000);
 }
 
 TEST_CASE("a cluster that stops after a delay keeps all promises in every order of events") {

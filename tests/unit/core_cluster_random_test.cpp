@@ -33,7 +33,11 @@ Plan limited(std::uint32_t limit, std::uint32_t surge = 1) {
 }
 
 Duration longest_stop(const Plan& plan) {
-  return plan.worker.drain + plan.worker.kill + plan.agent.drain + plan.agent.kill + 2 * kEnd;
+  Duration sum{};
+  for (const Role role : kRoles) {
+    sum += plan.timeouts(role).drain + plan.timeouts(role).kill + kEnd;
+  }
+  return sum;
 }
 
 /// The last that never gets ready, the longest delay, and a start.
@@ -44,7 +48,10 @@ Duration until_back(const Plan& plan) {
 
 /// The same once more for a rollout that was under way and fails, then each slot renewed in turn.
 Duration until_settled(const Plan& plan, std::uint32_t workers) {
-  return 2 * until_back(plan) + workers * (plan.settle + 2 * kStart + plan.backoff_max);
+  const ChildTimeouts& program = plan.program_timeouts;
+  const Duration until_gone = program.ready + program.drain + program.kill + kEnd;
+  return 2 * (until_back(plan) + until_gone) +
+         workers * (plan.settle + 2 * kStart + plan.backoff_max);
 }
 
 void run_up(RandomMachine& machine) {
@@ -58,7 +65,9 @@ void check_settled(RandomMachine& machine) {
   CHECK(cluster.ready() == machine.workers());
   CHECK(cluster.settled());
   CHECK_FALSE(machine.gave_up());
-  CHECK(machine.host().children.size() == machine.workers() + 1);
+  CHECK(cluster.at_strength(Role::program));
+  const std::size_t agents = cluster.has_program() ? 2 : 1;
+  CHECK(machine.host().children.size() == machine.workers() + agents);
   const std::uint32_t lives = machine.lives();
   machine.run_for(1h);
   CHECK(machine.lives() == lives);

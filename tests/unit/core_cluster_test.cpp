@@ -60,12 +60,12 @@ TEST_CASE("after a healthy life a slot's next death costs no delay again") {
 
 TEST_CASE("the agent is replaced as a worker is, and the workers go on") {
   Stage stage = running(1);
-  CHECK(stage.cluster().agent_restarts() == 0);
+  CHECK(stage.cluster().restarts(Role::agent) == 0);
   CHECK(stage.die(agent(1)) == "agent 1 out; forget agent 1; spawn agent 2");
   CHECK(stage.bring_up(agent(2)) == "agent 2 in");
   CHECK(stage.die(agent(2)) == "agent 2 out; forget agent 2");
   CHECK(stage.wait(100ms) == "spawn agent 3");
-  CHECK(stage.cluster().agent_restarts() == 2);
+  CHECK(stage.cluster().restarts(Role::agent) == 2);
   CHECK(stage.cluster().state() == ClusterState::running);
 }
 

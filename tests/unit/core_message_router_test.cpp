@@ -13,7 +13,8 @@ namespace {
 
 using Ids = std::vector<ChildId>;
 
-constexpr ChildId agent(std::uint32_t number) { return {Role::agent, number}; }
+/// The user's; ours gets no messages.
+constexpr ChildId agent(std::uint32_t number) { return {Role::program, number}; }
 constexpr ChildId worker(std::uint32_t number) { return {Role::worker, number}; }
 
 /// An agent and three workers, ready, in slots 0 to 2, with pids 100 (agent), 101 to 103.

@@ -44,9 +44,10 @@ std::string with_every_key(const std::string& text) {
   std::string result;
   for (std::string line; std::getline(in, line);) {
     const bool key = line.starts_with("# ") && contains(line, " = ");
-    const bool other =
-        contains(line, "# unix:") || contains(line, "# IPv6:") || contains(line, "# listen-fds:");
-    result += (key && !other ? line.substr(2) : line) + "\n";
+    const bool other = contains(line, "# unix:") || contains(line, "# IPv6:") ||
+                       contains(line, "# listen-fds:") || contains(line, "# or:");
+    const bool heading = line == "# [[schedule]]";
+    result += ((key && !other) || heading ? line.substr(2) : line) + "\n";
   }
   return result;
 }

@@ -77,6 +77,14 @@ TEST_CASE("each line that a child may say is understood") {
       {R"({"act":"suicide","reason":"as the seed says it"})", Suicide{"as the seed says it"}},
       {R"({"cmd":"CLUSTERD","act":"report","seq":4})", Report{4, false}},
       {R"({"cmd":"CLUSTERD","act":"report","seq":4,"metrics":true})", Report{4, true}},
+      {R"({"cmd":"CLUSTERD","act":"log-written"})", LogWritten{}},
+      {R"({"cmd":"CLUSTERD","act":"log-written","error":"full"})", LogWritten{"full", false}},
+      {R"({"cmd":"CLUSTERD","act":"log-written","period_over":true})", LogWritten{"", true}},
+      {R"({"cmd":"CLUSTERD","act":"hello","version":1,"tells_heard":true})", Hello{1, false, true}},
+      {R"({"cmd":"CLUSTERD","act":"heard","count":3})", Heard{3}},
+      {R"({"cmd":"CLUSTERD","act":"notices"})", Notices{}},
+      {R"({"cmd":"CLUSTERD","act":"failed","what":"oh"})", Failed{"oh"}},
+      {R"({"cmd":"CLUSTERD","act":"failed"})", Failed{""}},
       {R"({"act":"suicide","action":"a"})", Envelope{"a", {}, "null", 0}},
       {R"({"action":"a","to":"app","data":[1]})",
        Envelope{"a", {Recipient::Kind::app, 0}, "[1]", 0}},
@@ -94,6 +102,10 @@ TEST_CASE("each line that the master may say is understood") {
   const std::initializer_list<MasterLine> table = {
       {R"({"cmd":"CLUSTERD","act":"welcome","version":1,"fds":3,"drain_timeout_ms":5000})",
        Welcome{1, 3, 5000}},
+      {R"({"cmd":"CLUSTERD","act":"welcome","version":1,"fds":0,"log":true})",
+       Welcome{.version = 1, .log = true}},
+      {R"({"cmd":"CLUSTERD","act":"write-log","fds":0,"path":"/a","every":"hour","keep":2})",
+       WriteLog{0, "/a", {LogRules::Every::hour, 0, 2, false, 0}, false}},
       {R"({"cmd":"CLUSTERD","act":"welcome","version":1,"fds":0})", Welcome{1, 0, 0}},
       {R"({"cmd":"CLUSTERD","act":"listening","ack":3,"index":0,"fds":1,"address":"[::1]:80"})",
        Listening{3, 1, 0, "[::1]:80", ""}},
@@ -103,6 +115,16 @@ TEST_CASE("each line that the master may say is understood") {
       {R"({"cmd":"CLUSTERD","act":"event","event":"cluster-ready"})", Happened{"cluster-ready"}},
       {R"({"cmd":"CLUSTERD","act":"undelivered","action":"a","count":3})", Undelivered{"a", 3}},
       {R"({"cmd":"CLUSTERD","act":"undelivered","count":3})", Undelivered{"", 3}},
+      {R"({"cmd":"CLUSTERD","act":"undelivered","count":3,"requests":[ 1 , 22,-3]})",
+       Undelivered{"", 3, {1, 22, -3}}},
+      {R"({"cmd":"CLUSTERD","act":"undelivered","count":3,"requests":[1.5,2]})",
+       Undelivered{"", 3}},
+      {R"({"cmd":"CLUSTERD","act":"gone","requests":[7,8]})", Gone{{7, 8}}},
+      {R"({"cmd":"CLUSTERD","act":"gone","requests":[ ]})", Gone{}},
+      {R"({"cmd":"CLUSTERD","act":"gone","requests":[[1]]})", Gone{}},
+      {R"({"cmd":"CLUSTERD","act":"gone"})", Gone{}},
+      {R"({"cmd":"CLUSTERD","act":"pressure","pid":9,"high":true})", Pressure{9, true}},
+      {R"({"cmd":"CLUSTERD","act":"pressure","pid":9})", Pressure{9, false}},
       {R"({"cmd":"CLUSTERD","act":"ping"})", Ping{}},
       {R"({"cmd":"CLUSTERD","act":"serve-http","fds":1})", ServeHttp{1}},
       {R"({"cmd":"CLUSTERD","act":"reported","ack":4,"fds":0})", Reported{4, 0, false, ""}},
@@ -200,6 +222,7 @@ TEST_CASE("a child's line that lacks what its act needs is an error") {
       {R"({"cmd":"CLUSTERD","act":"listen","listener":"http"})", R"("seq")"},
       {R"({"cmd":"CLUSTERD","act":"listen","seq":1})", R"("listener")"},
       {R"({"cmd":"CLUSTERD","act":"listen","seq":1,"listener":80})", R"("listener")"},
+      {R"({"cmd":"CLUSTERD","act":"heard","count":-1})", R"("count")"},
       {R"({"cmd":"CLUSTERD","act":"refuse"})", R"("sequence")"},
       {R"({"cmd":"CLUSTERD","act":"refuse","sequence":-1})", R"("sequence")"},
       {R"({"cmd":"CLUSTERD","act":"refuse","sequence":4294967296})", R"("sequence")"},
@@ -222,7 +245,10 @@ TEST_CASE("a master's line that lacks what its act needs is an error") {
       {R"({"cmd":"CLUSTERD","act":"listening","ack":1})", R"("index")"},
       {R"({"cmd":"CLUSTERD","act":"listening","ack":1,"index":"0"})", R"("index")"},
       {R"({"cmd":"CLUSTERD","act":"event"})", R"("event")"},
+      {R"({"cmd":"CLUSTERD","act":"write-log","fds":1,"every":"day"})", R"("path")"},
+      {R"({"cmd":"CLUSTERD","act":"write-log","fds":1,"path":"/a","every":"year"})", R"("path")"},
       {R"({"cmd":"CLUSTERD","act":"undelivered","action":"a"})", R"("count")"},
+      {R"({"cmd":"CLUSTERD","act":"pressure","high":true})", R"("pid")"},
   };
   for (const WrongLine& row : table) {
     CAPTURE(row.line);
@@ -251,6 +277,10 @@ TEST_CASE("whatever is encoded is one line and reads back the same") {
   }
   check_round_trip(Ready{});
   check_round_trip(Revoked{});
+  check_round_trip(LogWritten{"no space", true});
+  check_round_trip(Welcome{.version = 1, .log = true});
+  check_round_trip(WriteLog{1, "/var/log/a b", {LogRules::Every::size, 1024, 7, true, 4096}, true});
+  check_round_trip(WriteLog{0, "/a", {LogRules::Every::day, 0, 31, false, 0}, false});
   check_round_trip(Ping{});
   for (const std::uint32_t sequence : {0U, 1U, 4294967295U}) check_round_trip(Refuse{sequence});
 }
@@ -294,6 +324,23 @@ TEST_CASE("the lines are what the documents say") {
   CHECK(encode(Ping{}) == "{\"cmd\":\"CLUSTERD\",\"act\":\"ping\"}\n");
   CHECK(encode(Ready{}) == "{\"cmd\":\"CLUSTERD\",\"act\":\"ready\"}\n");
   CHECK(encode(Refuse{9}) == "{\"cmd\":\"CLUSTERD\",\"act\":\"refuse\",\"sequence\":9}\n");
+}
+
+TEST_CASE("lines about runs of schedules round-trip, and say what they lack") {
+  check_round_trip(Handles{"refresh"});
+  check_round_trip(Ran{"m-1", ""});
+  check_round_trip(Ran{"m-1", "no database"});
+  check_round_trip(RunNow{"m-1", "refresh", "null"});
+  check_round_trip(RunNow{"m-1", "refresh", R"({"a":[1,2]})"});
+  CHECK(encode(Ran{"m-1", ""}) == "{\"cmd\":\"CLUSTERD\",\"act\":\"ran\",\"run\":\"m-1\"}\n");
+  const auto ran = decode_from_child(encode(Ran{"m-1", std::string(2000, 'x')}));
+  REQUIRE(ran.has_value());
+  CHECK(std::get<Ran>(*ran).error == std::string(kLongestReason, 'x'));
+  const std::string start = R"({"cmd":"CLUSTERD","act":)";
+  check_wrong(decode_from_child(start + R"("handles"})").error(), "\"schedule\"");
+  check_wrong(decode_from_child(start + R"("ran","run":7})").error(), "\"run\"");
+  check_wrong(decode_from_master(start + R"("run","run":"m-1"})").error(), "\"schedule\"");
+  check_wrong(decode_from_master(start + R"("run","schedule":"a"})").error(), "\"run\"");
 }
 
 }  // namespace clusterd::protocol

@@ -1,9 +1,10 @@
+#include "worker/src/c_messages.h"
+#include "worker/src/c_runs.h"
+
 #include <algorithm>
 #include <clusterd/worker.h>
 #include <clusterd/worker.hpp>
 #include <cstring>
-#include <exception>
-#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -16,49 +17,11 @@ struct clusterd_connection {
   clusterd::Connection connection;
 };
 
+using clusterd::c::guarded;
+using clusterd::c::last_error;
+using clusterd::c::or_empty;
+
 namespace {
-
-std::string& last_error() {
-  thread_local std::string text;
-  return text;
-}
-
-/// Runs `call`, which may throw; no exception may pass into C.
-template <typename Call, typename Value>
-Value guarded(Value on_failure, Call&& call) noexcept {
-  try {
-    return call();
-  } catch (const std::exception& error) {
-    try {
-      last_error() = error.what();
-    } catch (...) {  // no memory even for that: the failure itself is told
-    }
-    return on_failure;
-  } catch (...) {
-    return on_failure;
-  }
-}
-
-std::string or_empty(const char* text) { return text == nullptr ? "" : text; }
-
-clusterd::To to_recipient(int to, std::int64_t number) {
-  using clusterd::To;
-  switch (to) {
-    case CLUSTERD_TO_ALL:
-      return To::all();
-    case CLUSTERD_TO_APP:
-      return To::app();
-    case CLUSTERD_TO_AGENT:
-      return To::agent();
-    case CLUSTERD_TO_RANDOM:
-      return To::random();
-    case CLUSTERD_TO_PID:
-      return To::pid(number);
-    case CLUSTERD_TO_SLOT:
-      return To::slot(number < 0 ? UINT32_MAX : static_cast<uint32_t>(number));
-  }
-  throw std::invalid_argument("clusterd: no such recipient: " + std::to_string(to));
-}
 
 int copy_text(const std::string& from, char* to, int size) {
   if (to != nullptr && size > 0) {
@@ -75,8 +38,6 @@ int copy_text(const std::string& from, char* to, int size) {
 extern "C" {
 
 int clusterd_worker_api(void) { return CLUSTERD_WORKER_API; }
-
-const char* clusterd_last_error(void) { return last_error().c_str(); }
 
 clusterd_worker* clusterd_worker_new(void) {
   return guarded<>(static_cast<clusterd_worker*>(nullptr), [] { return new clusterd_worker; });
@@ -141,54 +102,54 @@ int clusterd_worker_draining(const clusterd_worker* worker) {
 
 int clusterd_worker_send(clusterd_worker* worker, int to, std::int64_t number, const char* action,
                          const char* json) {
+  return clusterd::c::send(worker->worker, to, number, action, json);
+}
+
+int clusterd_worker_request(clusterd_worker* worker, int to, std::int64_t number,
+                            const char* action, const char* json, int timeout_ms,
+                            clusterd_answer_fn callback, void* user) {
+  return clusterd::c::request(worker->worker, to, number, action, json, timeout_ms, callback, user);
+}
+
+int clusterd_worker_reply(clusterd_worker* worker, std::int64_t sender_pid, std::int64_t request,
+                          const char* json) {
+  return clusterd::c::reply(worker->worker, sender_pid, request, json);
+}
+
+int clusterd_worker_on_schedule(clusterd_worker* worker, const char* schedule,
+                                clusterd_run_fn callback, void* user) {
   return guarded(-1, [&] {
-    return worker->worker.send(to_recipient(to, number), or_empty(action),
-                               json == nullptr ? "null" : json)
-               ? 1
-               : 0;
+    worker->worker.on_schedule(or_empty(schedule), clusterd::c::run_handler(callback, user));
+    return 0;
   });
 }
 
 int clusterd_worker_on_message(clusterd_worker* worker, const char* action,
                                clusterd_message_fn callback, void* user) {
-  return guarded(-1, [&] {
-    if (callback == nullptr) {
-      worker->worker.on_message(or_empty(action), nullptr);
-      return 0;
-    }
-    worker->worker.on_message(or_empty(action), [=](const clusterd::Message& message) {
-      const std::string name(message.action);
-      const std::string data(message.data);
-      const clusterd_message plain{name.c_str(), data.c_str(), data.size(), message.sender_pid};
-      callback(user, &plain);
-    });
-    return 0;
-  });
+  return clusterd::c::on_message(worker->worker, action, callback, user, false);
+}
+
+int clusterd_worker_once(clusterd_worker* worker, const char* action, clusterd_message_fn callback,
+                         void* user) {
+  return clusterd::c::on_message(worker->worker, action, callback, user, true);
 }
 
 void clusterd_worker_on_send_room(clusterd_worker* worker, clusterd_call_fn callback, void* user) {
-  (void)guarded(-1, [&] {
-    worker->worker.on_send_room([=] { callback(user); });
-    return 0;
-  });
+  clusterd::c::on_send_room(worker->worker, callback, user);
 }
 
 void clusterd_worker_on_undelivered(clusterd_worker* worker, clusterd_undelivered_fn callback,
                                     void* user) {
-  (void)guarded(-1, [&] {
-    worker->worker.on_undelivered([=](std::string_view action, std::int64_t count) {
-      callback(user, std::string(action).c_str(), count);
-    });
-    return 0;
-  });
+  clusterd::c::on_undelivered(worker->worker, callback, user);
+}
+
+void clusterd_worker_on_pressure(clusterd_worker* worker, clusterd_pressure_fn callback,
+                                 void* user) {
+  clusterd::c::on_pressure(worker->worker, callback, user);
 }
 
 void clusterd_worker_on_event(clusterd_worker* worker, clusterd_event_fn callback, void* user) {
-  (void)guarded(-1, [&] {
-    worker->worker.on_event(
-        [=](std::string_view event) { callback(user, std::string(event).c_str()); });
-    return 0;
-  });
+  clusterd::c::on_event(worker->worker, callback, user);
 }
 
 int clusterd_worker_post(clusterd_worker* worker, clusterd_call_fn callback, void* user) {

@@ -1,4 +1,5 @@
 // How a worker leaves: its master ends it or is gone, or it leaves of its own accord.
+#include "worker/src/complain.h"
 #include "worker/src/epoll_tags.h"
 #include "worker/src/worker_state.h"
 
@@ -8,7 +9,6 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
-#include <unistd.h>
 
 namespace clusterd::detail {
 namespace {
@@ -16,35 +16,14 @@ namespace {
 /// By so much a worker that leaves of its own accord is earlier than its master's TERM.
 constexpr Duration kBeforeTerm = std::chrono::milliseconds(250);
 
-std::string text_of(const std::exception_ptr& exception) {
-  try {
-    std::rethrow_exception(exception);
-  } catch (const std::exception& error) {
-    return error.what();
-  } catch (const std::string& text) {
-    return text;
-  } catch (const char* text) {
-    return text;
-  } catch (...) {
-    return "something that is no std::exception";
-  }
-}
-
-/// One line and one write, so that it stays whole among the lines of other threads.
-void complain(std::string text) {
-  constexpr std::size_t kLongest = 2048;
-  if (text.size() > kLongest) text.resize(kLongest);
-  const auto is_control = [](char byte) { return static_cast<unsigned char>(byte) < ' '; };
-  std::replace_if(text.begin(), text.end(), is_control, ' ');
-  text = "clusterd: " + text + "\n";
-  (void)!::write(STDERR_FILENO, text.data(), text.size());
-}
-
 }  // namespace
 
 void WorkerState::suicide(std::string_view reason) {
   if (!take_no_more()) return;
-  if (outbox) outbox->urge(encode(protocol::Suicide{std::string(reason)}));
+  if (!outbox) return;
+  outbox->urge(encode(protocol::Suicide{std::string(reason)}));
+  // The loop may have looked before: if the socket has no room it has to see that this waits.
+  ::eventfd_write(tally->changed.get(), 1);
 }
 
 void WorkerState::escaped(const std::exception_ptr& exception) noexcept {
@@ -98,6 +77,7 @@ void WorkerState::master_is_gone() {
   orphaned = true;
   ::epoll_ctl(epoll.get(), EPOLL_CTL_DEL, channel->fd(), nullptr);
   leave_within(drain_time);
+  messages->master_is_gone();
   // What it offered before it died is still ours to take, and nobody else's: its copies are gone.
   begin_drain();
 }
@@ -115,7 +95,7 @@ void WorkerState::leave_within(Duration time) {
 
 bool WorkerState::finished() const {
   if (leave_at && Clock::now() >= *leave_at) return true;
-  if (!draining || tally->page->active.load() > 0) return false;
+  if (!draining || tally->page->active.load() > 0 || runs->open()) return false;
   return !offers || (offers_ended && (takes_nothing || !offers->front()));
 }
 

@@ -2,13 +2,16 @@
 
 #include "common/fd_passing.h"
 
+#include <algorithm>
 #include <poll.h>
 #include <utility>
 
 namespace clusterd::detail {
 namespace {
 
-constexpr std::size_t kMostQueued = 1024 * 1024;
+/// With what the socket holds, well below what the master takes for one receiver after it has told
+/// that this is slow: a sender that heeds that loses nothing.
+constexpr std::size_t kMostQueued = 256 * 1024;
 
 void wait_writable(int fd, Duration most) {
   pollfd ready{fd, POLLOUT, 0};
@@ -38,7 +41,7 @@ Result<void> Outbox::say(std::string_view line) {
     const std::size_t before = queue_.size() - sent_;
     const bool all = write();
     const std::size_t wrote = before - (queue_.size() - sent_);
-    if (wrote >= left) return {};
+    if (wrote >= left && !gone_) return {};
     left -= wrote;
     if (!all) wait_writable(channel_, kTurn);
   }
@@ -51,12 +54,19 @@ void Outbox::urge(std::string_view line) {
   write();
 }
 
-/// After the rest of a line that is sent in part, and before all others.
+void Outbox::put(std::string_view line) {
+  const std::scoped_lock lock(mutex_);
+  put_first(line);
+}
+
+/// After the rest of a line that is sent in part.
 std::size_t Outbox::put_first(std::string_view line) {
   const bool in_a_line = sent_ > 0 && queue_[sent_ - 1] != '\n';
-  const std::size_t at = in_a_line ? queue_.find('\n', sent_) + 1 : sent_;
+  const std::size_t begin = in_a_line ? queue_.find('\n', sent_) + 1 : sent_;
+  const std::size_t at = std::max(begin, first_);
   queue_.insert(at, line);
-  return at + line.size() - sent_;
+  first_ = at + line.size();
+  return first_ - sent_;
 }
 
 Outbox::Flushed Outbox::flush() {
@@ -82,15 +92,19 @@ bool Outbox::write() {
       sent_ += *sent;
     } else if (sent.error().code == std::errc::resource_unavailable_try_again) {
       // What was sent goes only when it is the larger part: moving the rest for every write would
-      // cost more than the writes.
-      if (sent_ > queue_.size() / 2) queue_.erase(0, std::exchange(sent_, 0));
+      // cost more than the writes. Its last byte stays: it says whether a line was sent in part.
+      if (sent_ > queue_.size() / 2) {
+        const std::size_t gone = std::exchange(sent_, 1) - 1;
+        queue_.erase(0, gone);
+        first_ -= std::min(first_, gone);
+      }
       return false;
     } else {
       gone_ = true;
     }
   }
   queue_.clear();
-  sent_ = 0;
+  sent_ = first_ = 0;
   return true;
 }
 

@@ -27,6 +27,9 @@ class Outbox {
   /// for.
   void urge(std::string_view line);
 
+  /// The same, but nothing is sent before the next flush().
+  void put(std::string_view line);
+
   struct Flushed {
     bool waits = false;     ///< the socket is full: call again when it is writable
     bool has_room = false;  ///< a post() found the queue full, and half of it is free again
@@ -36,15 +39,16 @@ class Outbox {
   void flush_for(Duration most);
 
  private:
-  /// Gives how many bytes have to be sent until the line is.
+  /// After such lines and before messages. Gives how many bytes have to be sent until the line is.
   std::size_t put_first(std::string_view line);
   /// False if the socket is full.
   bool write();
 
   const int channel_;
   std::mutex mutex_;
-  std::string queue_;     ///< whole lines, but for the first of which a part may be sent
-  std::size_t sent_ = 0;  ///< of the queue
+  std::string queue_;      ///< whole lines, but for the first of which a part may be sent
+  std::size_t sent_ = 0;   ///< of the queue
+  std::size_t first_ = 0;  ///< so far lines of the library go, which are before all messages
   bool was_full_ = false;
   bool gone_ = false;
 };

@@ -6,7 +6,9 @@
 
 namespace clusterd {
 
-Worker::Worker() : state_(std::make_unique<detail::WorkerState>()) {}
+Worker::Worker() : Worker(std::make_unique<detail::WorkerState>()) {}
+Worker::Worker(std::unique_ptr<detail::WorkerState> state)
+    : Messenger(state->messages), state_(std::move(state)) {}
 Worker::Worker(Worker&&) noexcept = default;
 Worker& Worker::operator=(Worker&&) noexcept = default;
 Worker::~Worker() = default;
@@ -48,28 +50,8 @@ void Worker::escaped(const std::exception_ptr& exception) noexcept { state_->esc
 
 bool Worker::draining() const { return state_->tally->draining.load(); }
 
-bool Worker::send(const To& to, std::string_view action, std::string_view json) {
-  return state_->send(to, action, json);
-}
-
-void Worker::on_message(std::string_view action, MessageHandler handler) {
-  state_->messages->on_message(action, std::move(handler));
-}
-
-void Worker::once(std::string_view action, MessageHandler handler) {
-  state_->messages->once(action, std::move(handler));
-}
-
-void Worker::on_send_room(std::function<void()> callback) {
-  state_->room_callback = std::move(callback);
-}
-
-void Worker::on_undelivered(std::function<void(std::string_view, std::int64_t)> callback) {
-  state_->messages->on_undelivered = std::move(callback);
-}
-
-void Worker::on_event(std::function<void(std::string_view)> callback) {
-  state_->messages->on_event = std::move(callback);
+void Worker::on_schedule(std::string_view schedule, RunHandler handler) {
+  state_->runs->on_schedule(schedule, std::move(handler));
 }
 
 bool Worker::in_its_thread() const { return state_->in_its_thread(); }

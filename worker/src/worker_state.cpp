@@ -19,21 +19,6 @@ namespace {
 /// How long the end of a worker waits for its last messages to be on their way.
 constexpr Duration kLastWords = std::chrono::seconds(1);
 
-/// The worker whose dispatch() this thread is in: it looks at everything before it waits again.
-thread_local const WorkerState* in_turn = nullptr;
-
-/// For as long as it lives, and also if a handler throws.
-class Turn {
- public:
-  explicit Turn(const WorkerState* state) : outer_(std::exchange(in_turn, state)) {}
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
-  ~Turn() { in_turn = outer_; }
-
- private:
-  const WorkerState* outer_;
-};
-
 }  // namespace
 
 WorkerState::WorkerState()
@@ -47,7 +32,7 @@ WorkerState::WorkerState()
   if (!managed) {
     tally = std::make_shared<Tally>();
   } else {
-    const protocol::Welcome welcome = need(channel->hello(true));
+    const protocol::Welcome welcome = need(channel->hello(true, true));
     auto fds = need(channel->take_fds(welcome.fds));
     if (fds.size() != 3) raise(make_error("the master's welcome is malformed"));
     drain_time = std::chrono::milliseconds(welcome.drain_timeout_ms);
@@ -58,7 +43,10 @@ WorkerState::WorkerState()
     add_to_epoll(channel->fd(), EPOLLIN, kChannel);
     add_to_epoll(offers->fd(), EPOLLIN, kOffers);
   }
-  messages = std::make_unique<Messages>(outbox);
+  const auto wake = [shared = tally] { ::eventfd_write(shared->changed.get(), 1); };
+  messages = std::make_shared<Messages>(outbox, wake);
+  add_to_epoll(messages->timer(), EPOLLIN, kMessages);
+  runs = std::make_unique<Runs>(outbox, wake);
   add_to_epoll(tally->changed.get(), EPOLLIN | EPOLLET, kChanged);
   add_to_epoll(deadline.get(), EPOLLIN, kDeadline);
   add_to_epoll(pause.get(), EPOLLIN | EPOLLET, kPause);
@@ -88,12 +76,6 @@ void WorkerState::say(const std::string& line) {
   if (auto said = outbox->say(line); !said) raise(said.error());
 }
 
-bool WorkerState::send(const To& to, std::string_view action, std::string_view json) {
-  const bool queued = messages->send(to, action, json);
-  if (in_turn != this) ::eventfd_write(tally->changed.get(), 1);
-  return queued;
-}
-
 void WorkerState::post(std::function<void()> call) {
   const std::scoped_lock lock(calls_mutex);
   calls.push_back(std::move(call));
@@ -104,17 +86,17 @@ void WorkerState::dispatch(int timeout_ms) {
   owner.store(std::this_thread::get_id(), std::memory_order_relaxed);
   epoll_event events[64];
   const int count = ::epoll_wait(epoll.get(), events, 64, timeout_ms);
-  const Turn turn(this);
+  messages->begin_turn();
   auto& turns = tally->page->turns;
   turns.store(turns.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   for (int at = 0; at < count; ++at) guarded([&] { handle(events[at].data.u64); });
   guarded([&] { finish_turn(); });
 }
 
-/// Messages that came, and those that this turn's handlers sent.
+/// Messages and runs that came, and messages that this turn's handlers sent.
 void WorkerState::finish_turn() {
-  for (const Messages::News& news : messages->take()) guarded([&] { messages->tell(news); });
-  if (messages->waiting()) ::eventfd_write(tally->changed.get(), 1);
+  messages->turn([this](const auto& call) { guarded(call); });
+  runs->start();
   if (!outbox) return;
   const Outbox::Flushed flushed = outbox->flush();
   if (flushed.waits != waits_writable && !orphaned) {
@@ -124,7 +106,7 @@ void WorkerState::finish_turn() {
     event.data.u64 = kChannel;
     ::epoll_ctl(epoll.get(), EPOLL_CTL_MOD, channel->fd(), &event);
   }
-  if (flushed.has_room && room_callback) guarded(room_callback);
+  if (const auto call = messages->on_room; call && flushed.has_room) guarded(call);
 }
 
 void WorkerState::on_changed() {
@@ -164,26 +146,24 @@ void WorkerState::on_channel() {
   const auto alive = channel->receive();
   if (!alive || !*alive) return master_is_gone();
   for (;;) {
-    const auto message = channel->next();
+    auto message = channel->next();
     if (!message) {  // no master of ours: without it this worker can only finish what is open
       master_is_gone();
       raise(message.error());
     }
     if (!*message) return;
-    on_message(**message);
+    on_message(std::move(**message));
   }
 }
 
-void WorkerState::on_message(const protocol::FromMaster& message) {
+void WorkerState::on_message(protocol::FromMaster message) {
   if (std::get_if<protocol::Revoked>(&message) != nullptr) {
     offers->revoked();
     read_offers(true);
-  } else if (const auto* envelope = std::get_if<Envelope>(&message)) {
-    messages->add(*envelope);
-  } else if (const auto* happened = std::get_if<protocol::Happened>(&message)) {
-    messages->add(*happened);
-  } else if (const auto* undelivered = std::get_if<protocol::Undelivered>(&message)) {
-    messages->add(*undelivered);
+  } else if (const auto* run = std::get_if<protocol::RunNow>(&message)) {
+    runs->add(*run);
+  } else {
+    messages->hear(std::move(message));
   }
 }
 

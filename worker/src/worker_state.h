@@ -6,6 +6,7 @@
 #include "worker/src/messages.h"
 #include "worker/src/offer_queue.h"
 #include "worker/src/outbox.h"
+#include "worker/src/runs.h"
 #include "worker/src/tally.h"
 
 #include <atomic>
@@ -48,7 +49,6 @@ struct WorkerState {
   [[nodiscard]] bool finished() const;
 
   // Any thread may call these.
-  [[nodiscard]] bool send(const To& to, std::string_view action, std::string_view json);
   void post(std::function<void()> call);
   void suicide(std::string_view reason);
   /// An exception that a handler let out: said on stderr, and the reason of a suicide.
@@ -66,7 +66,7 @@ struct WorkerState {
   void finish_turn();
   void say(const std::string& line);
   void on_channel();
-  void on_message(const protocol::FromMaster& message);
+  void on_message(protocol::FromMaster message);
   void on_offers();
   void on_listening_socket(ListenerState& listener);
   void give_out();
@@ -97,14 +97,14 @@ struct WorkerState {
   UniqueFd pause;     ///< a timer: the end of `pausing`
   std::optional<ChannelClient> channel;
   std::shared_ptr<Outbox> outbox;  ///< empty without a master
-  std::unique_ptr<Messages> messages;
+  std::shared_ptr<Messages> messages;
   std::shared_ptr<Tally> tally;
+  std::unique_ptr<Runs> runs;
   std::unique_ptr<OfferQueue> offers;
   std::vector<std::unique_ptr<ListenerState>> listeners;
   std::vector<UniqueFd> datagrams;
   std::map<int, std::shared_ptr<std::function<void()>>> watched;
   std::function<void()> drain_callback;
-  std::function<void()> room_callback;
   std::atomic<std::thread::id> owner{std::this_thread::get_id()};  ///< who runs this
   std::mutex calls_mutex;
   std::vector<std::function<void()>> calls;  ///< from other threads, for this one

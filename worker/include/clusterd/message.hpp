@@ -5,11 +5,35 @@
 
 namespace clusterd {
 
+/// The way back to who sent a request. May be kept; an answer that comes too late is dropped.
+struct ReplyTo {
+  std::int64_t pid = 0;
+  std::int64_t request = 0;
+};
+
 /// A message from a program of the cluster, maybe this one. Valid while its handler runs.
 struct Message {
   std::string_view action;
   std::string_view data;        ///< JSON, as the sender wrote it; "null" if it sent none
   std::int64_t sender_pid = 0;  ///< as the sender says; 0 if it does not
+  std::int64_t request = 0;     ///< not 0: its sender waits for a reply()
+
+  [[nodiscard]] ReplyTo reply_to() const { return {sender_pid, request}; }
+};
+
+/// How a request ended. Valid while its handler runs.
+struct Answer {
+  enum class Outcome : std::uint8_t {
+    answered,
+    timed_out,    ///< there was no answer in time; one that comes later is dropped
+    undelivered,  ///< nobody got it
+    gone,         ///< who had been sent it has ended
+  };
+  Outcome outcome = Outcome::answered;
+  std::string_view data = "null";  ///< JSON, as it was written
+  std::int64_t sender_pid = 0;     ///< as the sender says; 0 if there is no answer
+
+  explicit operator bool() const { return outcome == Outcome::answered; }
 };
 
 /// Whom a message is for. The master knows who is alive; nobody else has to.

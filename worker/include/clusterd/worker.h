@@ -16,16 +16,19 @@
  * the listener is in.
  *
  * Threads: all functions of one worker are called from the thread that runs it, and it calls its
- * callbacks there. Any thread may call clusterd_worker_send(), _post(), _suicide(),
- * _count_request(), _active(), _draining(), and what begins with clusterd_connection_. A function
- * that can fail says so by its value, and clusterd_last_error() then says why. No function throws
- * or calls exit(3).
+ * callbacks there. Any thread may call clusterd_worker_send(), _request(), _reply(), _post(),
+ * _suicide(), _count_request(), _active(), _draining(), and what begins with clusterd_connection_.
+ * A function that can fail says so by its value, and clusterd_last_error() then says why. No
+ * function throws or calls exit(3).
  *
  * Stable: what is here stays for as long as the shared library has its name (SONAME), so a program
  * runs with every such library whose clusterd_worker_api() is not less than it was built with.
  */
 #ifndef CLUSTERD_WORKER_H
 #define CLUSTERD_WORKER_H
+
+#include "clusterd/message.h"
+#include "clusterd/run.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -38,7 +41,7 @@ extern "C" {
 #endif
 
 /* Grows when something is added; what is there stays. */
-#define CLUSTERD_WORKER_API 2
+#define CLUSTERD_WORKER_API 3
 
 typedef struct clusterd_worker clusterd_worker;
 typedef struct clusterd_connection clusterd_connection;
@@ -47,31 +50,6 @@ typedef struct clusterd_connection clusterd_connection;
 typedef void (*clusterd_connection_fn)(void* user, clusterd_connection* connection);
 typedef void (*clusterd_drain_fn)(void* user);
 typedef void (*clusterd_call_fn)(void* user);
-
-/* Whom a message is for; those marked N take a number. Functions take it as an int: which type a
- * compiler gives an enum is not part of this interface. */
-enum clusterd_to {
-  CLUSTERD_TO_ALL = 0,    /* every worker and the agent program, the sender too */
-  CLUSTERD_TO_APP = 1,    /* every worker, the sender too */
-  CLUSTERD_TO_AGENT = 2,  /* the agent program */
-  CLUSTERD_TO_RANDOM = 3, /* one worker that is ready: another one each time, in turn */
-  CLUSTERD_TO_PID = 4,    /* N: the process with this number */
-  CLUSTERD_TO_SLOT = 5    /* N: the worker in this slot */
-};
-
-/* A message from a program of the cluster, maybe this one. Valid while its callback runs. */
-typedef struct clusterd_message {
-  const char* action; /* with a NUL at its end */
-  const char* data;   /* JSON as the sender wrote it ("null" if it sent none), with a NUL */
-  size_t data_length;
-  int64_t sender_pid; /* as the sender says; 0 if it does not */
-} clusterd_message;
-
-typedef void (*clusterd_message_fn)(void* user, const clusterd_message* message);
-/* `event`: "cluster-ready" (every child is ready). */
-typedef void (*clusterd_event_fn)(void* user, const char* event);
-/* So many receivers were missed; an empty action stands for several. */
-typedef void (*clusterd_undelivered_fn)(void* user, const char* action, int64_t count);
 
 /* The CLUSTERD_WORKER_API that the library was built with. */
 int clusterd_worker_api(void);
@@ -124,25 +102,51 @@ void clusterd_worker_suicide(clusterd_worker* worker, const char* reason);
 
 /* Sends a message to an enum clusterd_to: at most once, in order from one sender to one receiver.
  * `number` is for those that take one. `json` is the data, NULL for none. 1 if it is on its way; 0
- * if 1 MiB waits to be sent and it was not queued (clusterd_worker_on_send_room() says when to go
+ * if 256 KiB wait to be sent and it was not queued (clusterd_worker_on_send_room() says when to go
  * on); -1 if it is no JSON, or has more than about 64 KiB. Without clusterd this process is the
  * only receiver. */
 int clusterd_worker_send(clusterd_worker* worker, int to, int64_t number, const char* action,
                          const char* json);
+
+/* A message that is to be answered: `callback` is called once, by the thread that runs the worker,
+ * with the answer or with why there is none. For one receiver: not CLUSTERD_TO_ALL or _TO_APP.
+ * Gives what clusterd_worker_send() gives; the callback is called only after a 1. (API 3) */
+int clusterd_worker_request(clusterd_worker* worker, int to, int64_t number, const char* action,
+                            const char* json, int timeout_ms, clusterd_answer_fn callback,
+                            void* user);
+
+/* Answers the request of that number, which clusterd_message has, now or later. Gives what
+ * clusterd_worker_send() gives. (API 3) */
+int clusterd_worker_reply(clusterd_worker* worker, int64_t sender_pid, int64_t request,
+                          const char* json);
+
+/* `callback` is called for each run of this schedule that is this process's to do. Say so before
+ * clusterd_worker_ready(): who has not gets a message in its place. 0, or -1. (API 3) */
+int clusterd_worker_on_schedule(clusterd_worker* worker, const char* schedule,
+                                clusterd_run_fn callback, void* user);
 
 /* For every message with this action; "" for those that have no callback of their own. A NULL
  * callback takes the one before off. 0, or -1. */
 int clusterd_worker_on_message(clusterd_worker* worker, const char* action,
                                clusterd_message_fn callback, void* user);
 
+/* The same for the next one only. (API 3) */
+int clusterd_worker_once(clusterd_worker* worker, const char* action, clusterd_message_fn callback,
+                         void* user);
+
 /* Half of what may wait is free again after clusterd_worker_send() has given 0. */
 void clusterd_worker_on_send_room(clusterd_worker* worker, clusterd_call_fn callback, void* user);
 
-/* Messages of ours had no receiver, or one that does not read what it is sent. */
+/* Messages of ours had no receiver, one that does not read what it is sent, or one that has ended
+ * before it heard them. */
 void clusterd_worker_on_undelivered(clusterd_worker* worker, clusterd_undelivered_fn callback,
                                     void* user);
 
-/* What happens in the cluster. */
+/* A receiver of ours is slow, or no longer. (API 3) */
+void clusterd_worker_on_pressure(clusterd_worker* worker, clusterd_pressure_fn callback,
+                                 void* user);
+
+/* What happens in the cluster: see clusterd_event_fn. */
 void clusterd_worker_on_event(clusterd_worker* worker, clusterd_event_fn callback, void* user);
 
 /* `callback` is called by the thread that runs the worker. Any thread may say so. 0, or -1. */

@@ -1,6 +1,7 @@
 #pragma once
 
-#include "clusterd/message.hpp"
+#include "clusterd/messenger.hpp"
+#include "clusterd/run.hpp"
 
 #include <cstdint>
 #include <exception>
@@ -19,8 +20,9 @@
 ///     return worker.run();
 ///
 /// Threads: everything of one Worker is called from the one thread that runs it, and it calls its
-/// handlers there, but any thread may send() and post(), count_request(), commit suicide(), read
-/// active() and draining(), and use and close a Connection that it was given.
+/// handlers there, but any thread may send(), request(), reply() and post(), count_request(),
+/// commit suicide(), read active() and draining(), and use and close a Connection that it was
+/// given.
 ///
 /// What goes wrong at start (no such listener, a port in use) is thrown as std::runtime_error or
 /// std::system_error. From then on nothing is: an exception that escapes a handler is said on
@@ -110,10 +112,11 @@ class Connection {
   Hold hold_;
 };
 
-class Worker {
+/// Its messages are those of a Messenger.
+class Worker : public Messenger {
  public:
   using Handler = std::function<void(Connection)>;
-  using MessageHandler = std::function<void(const Message&)>;
+  using RunHandler = std::function<void(Run)>;
   /// Number of an opened listener.
   enum class ListenerId : std::uint32_t {};
 
@@ -164,38 +167,9 @@ class Worker {
   /// on stderr as well, as dispatch() does with one that escapes a handler. Any thread may.
   void escaped(const std::exception_ptr& exception) noexcept;
 
-  // Messages between the programs of a cluster: at most once, in order from one sender to one
-  // receiver. Without clusterd this process is the only one.
-
-  /// `json` goes to all that `to` means; any thread may call it. False if 1 MiB waits to be sent:
-  /// it was not queued, and on_send_room() says when to go on. Throws std::invalid_argument if
-  /// `json` is none, and std::length_error if it has more than about 64 KiB.
-  [[nodiscard]] bool send(const To& to, std::string_view action, std::string_view json = "null");
-  bool broadcast(std::string_view action, std::string_view json = "null") {
-    return send(To::all(), action, json);
-  }
-  bool send_to_app(std::string_view action, std::string_view json = "null") {
-    return send(To::app(), action, json);
-  }
-  bool send_to_agent(std::string_view action, std::string_view json = "null") {
-    return send(To::agent(), action, json);
-  }
-  bool send_random(std::string_view action, std::string_view json = "null") {
-    return send(To::random(), action, json);
-  }
-
-  /// Called for every message with this action; "" for those that have no handler of their own. An
-  /// empty handler takes it off.
-  void on_message(std::string_view action, MessageHandler handler);
-  /// Called for the next one only.
-  void once(std::string_view action, MessageHandler handler);
-  /// Called when send() has said no and half of what may wait is free again.
-  void on_send_room(std::function<void()> callback);
-  /// Messages of ours with this action could not be queued for so many receivers: there is no such
-  /// receiver, or it does not read what it is sent. An empty action stands for several.
-  void on_undelivered(std::function<void(std::string_view action, std::int64_t count)> callback);
-  /// What happens in the cluster: "cluster-ready" (every child is ready).
-  void on_event(std::function<void(std::string_view event)> callback);
+  /// Called for each run of this [[schedule]] that is this process's to do. Before ready(): who has
+  /// no handler gets a message in its place. An exception fails the run, and nothing else.
+  void on_schedule(std::string_view schedule, RunHandler handler);
 
   /// Calls `call` from dispatch(), in the thread that runs the worker. Any thread may.
   void post(std::function<void()> call);
@@ -232,6 +206,8 @@ class Worker {
   void unwatch(int fd);
 
  private:
+  explicit Worker(std::unique_ptr<detail::WorkerState> state);
+
   std::unique_ptr<detail::WorkerState> state_;
 };
 
