@@ -1,7 +1,7 @@
 #include "common/json.h"
+#include "common/plain_prefix.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace clusterd {
 namespace {
@@ -9,25 +9,6 @@ namespace {
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
-
-/// Stands for itself in a string: ASCII that is no control character, quote or backslash.
-bool is_plain(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\';
-}
-
-/// Eight bytes at once: whether each stands for itself. A byte that does may be called another
-/// after one that does not.
-bool are_plain(const char* at) {
-  constexpr std::uint64_t kOnes = 0x0101'0101'0101'0101U;
-  constexpr std::uint64_t kHigh = 0x80 * kOnes;
-  std::uint64_t bytes = 0;
-  std::memcpy(&bytes, at, sizeof bytes);
-  const auto has_zero = [](std::uint64_t word) { return (word - kOnes) & ~word & kHigh; };
-  const std::uint64_t controls = (bytes - 0x20 * kOnes) & ~bytes & kHigh;
-  const std::uint64_t marks = has_zero(bytes ^ ('"' * kOnes)) | has_zero(bytes ^ ('\\' * kOnes));
-  return ((bytes & kHigh) | controls | marks) == 0;
-}
 
 /// One walk over the text. Each function takes what it is named after, or fails and returns false.
 /// The recursion value() -> object() -> member() -> value() is no deeper than kMaxJsonDepth.
@@ -160,8 +141,7 @@ bool Checker::enter() {
 bool Checker::string() {
   ++at_;
   while (true) {
-    while (text_.size() - at_ >= 8 && are_plain(text_.data() + at_)) at_ += 8;
-    while (!at_end() && is_plain(text_[at_])) ++at_;
+    at_ += plain_prefix(text_.substr(at_));
     if (skip('"')) return true;
     if (!(peek() == '\\' ? escape() : beyond_ascii())) return false;
   }
