@@ -45,8 +45,9 @@ std::string encode(const Heard& message) {
   return end(json);
 }
 
-std::string encode(const Notices&) {
+std::string encode(const Notices& message) {
   JsonWriter json = begin("notices");
+  if (message.tells_heard) json.member("tells_heard", true);
   return end(json);
 }
 

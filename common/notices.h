@@ -21,6 +21,8 @@ struct Heard {
 };
 /// From a program of another protocol: "tell me what is below too".
 struct Notices {
+  /// It says how many messages it has heard from now on, the first that it is sent among them.
+  bool tells_heard = false;
   friend bool operator==(const Notices&, const Notices&) = default;
 };
 

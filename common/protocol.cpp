@@ -55,7 +55,9 @@ Result<FromChild> heard(const CheckedJson& json) {
 /// Of what not every child says.
 Result<FromChild> from_some(std::string_view act, const CheckedJson& json) {
   if (act == "heard") return heard(json);
-  if (act == "notices") return FromChild{Notices{}};
+  if (act == "notices") {
+    return FromChild{Notices{json.boolean("tells_heard").value_or(false)}};
+  }
   if (act == "handles") return either<FromChild>(decode_handles(json));
   if (act == "ran") return either<FromChild>(decode_ran(json));
   if (act == "log-written") return FromChild{read_log_written(json)};

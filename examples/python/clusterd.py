@@ -89,6 +89,7 @@ class Worker:
         self._fds = []  # that have come and whose line has not
         self._threads = set()  # those that serve or accept
         self._paths = []  # files of sockets that this process made
+        self._heard = 0  # messages that are handled and of which the master does not know yet
         self._failed = False
         self._ended = threading.Event()  # without a master: what run() waits for
         self._indexes = itertools.count()
@@ -96,7 +97,7 @@ class Worker:
             # Not for a child of ours: the master would believe that we live.
             os.set_inheritable(self._channel.fileno(), False)
             self._cluster(act="online")
-            self._write({"cmd": "CLUSTERD", "act": "notices"})
+            self._write({"cmd": "CLUSTERD", "act": "notices", "tells_heard": True})
 
     # ---- what a program calls
 
@@ -371,6 +372,13 @@ class Worker:
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
                 self._heed_line(line)
+            self._tell_heard()
+
+    def _tell_heard(self):
+        """What this process has not said it heard when it ends, the master tells its senders."""
+        if self._channel and self._heard:
+            self._write({"cmd": "CLUSTERD", "act": "heard", "count": self._heard})
+        self._heard = 0
 
     def _heed_line(self, line):
         try:
@@ -396,14 +404,18 @@ class Worker:
         elif message.get("cmd") == "CLUSTERD":
             self._heed_notice(message)
         elif isinstance(message.get("action"), str):
-            self._heed_message(message)
+            try:
+                self._heed_message(message)
+            finally:  # one whose handler failed was heard too
+                self._heard += 1
 
     def _heed_handle(self, message, handle):
         if isinstance(message, dict) and message.get("cmd") == "NODE_CLUSTER":
             self._heed_cluster(message, handle)
-        else:  # of another program, which sends us a socket of its own
+        else:  # of another program, which sends us a socket of its own; these are not counted
             handle.close()
-            self._heed(message)
+            if isinstance(message, dict) and isinstance(message.get("action"), str):
+                self._heed_message(message)
 
     def _run(self, message):
         ran = {"cmd": "CLUSTERD", "act": "ran", "run": message["run"]}

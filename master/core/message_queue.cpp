@@ -78,6 +78,9 @@ void MessageQueue::sent(std::size_t bytes) {
 }
 
 void MessageQueue::heard(std::size_t messages) {
+  const std::size_t unknown = std::min(messages, unknown_);
+  unknown_ -= unknown;
+  messages -= unknown;
   messages = std::min(messages, unheard_.size());
   unheard_.erase(unheard_.begin(), unheard_.begin() + static_cast<std::ptrdiff_t>(messages));
 }
@@ -131,7 +134,11 @@ void MessageQueue::skip(std::size_t bytes) {
 }
 
 void MessageQueue::finished(Ticket ticket) {
-  if (!told_ || !ticket.is_counted) return;
+  if (!ticket.is_counted) return;
+  if (!told_) {
+    ++unknown_;
+    return;
+  }
   if (unheard_.size() == kMostUnheard) unheard_.pop_front();
   unheard_.push_back(ticket);
 }

@@ -30,7 +30,8 @@ class MessageQueue {
     std::string line;  ///< without its newline
   };
 
-  /// The receiver tells by heard() what it has heard.
+  /// The receiver tells by heard() what it has heard, from its first message on. What it was sent
+  /// before this is known is not told when it is lost.
   void receiver_tells() { told_ = true; }
 
   /// A line without its newline can ever wait, if nothing else does.
@@ -78,6 +79,7 @@ class MessageQueue {
   Ticket begun_ticket_;
   std::deque<Ticket> unheard_;
   bool told_ = false;
+  std::size_t unknown_ = 0;  ///< messages that were sent before it was known that it tells
 };
 
 }  // namespace clusterd::core

@@ -132,8 +132,17 @@ bool Messenger::post(ChildId receiver, Member& to, std::string_view line,
     if (!oldest) return false;
     lost(receiver, *oldest);
   }
+  if (ticket.is_counted) ++queued_;
   press(ticket.sender, to);
   return true;
+}
+
+Messenger::Carried Messenger::carried() const {
+  Carried carried{queued_, undelivered_, 0};
+  for (const auto& [child, member] : members_) {
+    carried.waiting_bytes += member.channel->messages().size();
+  }
+  return carried;
 }
 
 /// The first message beyond the mark tells its sender, and so does the first of each other one.
@@ -210,9 +219,11 @@ void Messenger::heard(ChildId child, std::int64_t messages) {
   found->second.channel->messages().heard(static_cast<std::size_t>(messages));
 }
 
-void Messenger::wants_notices(ChildId child) {
+void Messenger::wants_notices(ChildId child, bool tells_heard) {
   const auto found = members_.find(child);
-  if (found != members_.end()) found->second.hears_notices = true;
+  if (found == members_.end()) return;
+  found->second.hears_notices = true;
+  if (tells_heard) found->second.channel->messages().receiver_tells();
 }
 
 void Messenger::lost(ChildId receiver, const core::MessageQueue::Lost& message) {
@@ -234,6 +245,7 @@ void Messenger::lost(ChildId receiver, const core::MessageQueue::Lost& message) 
 
 void Messenger::could_not_queue(ChildId sender, std::string_view action, std::int64_t count,
                                 std::int64_t request) {
+  undelivered_ += static_cast<std::uint64_t>(count);
   if (sender == kOperator) {
     if (request != 0 && operator_.lost) operator_.lost(request, "it was not delivered");
     return;

@@ -51,7 +51,7 @@ class Messenger {
   [[nodiscard]] bool pass(ChildId sender, const Envelope& envelope, std::string line, UniqueFd fd);
   void heard(ChildId child, std::int64_t messages);
   /// It asked for the lines that a native child is told.
-  void wants_notices(ChildId child);
+  void wants_notices(ChildId child, bool tells_heard = false);
   /// Tells everybody, and later all that become ready, once each.
   void cluster_is_ready();
   /// Tells everybody that files of logs were renamed.
@@ -75,6 +75,14 @@ class Messenger {
   [[nodiscard]] bool tell(ChildId child, const protocol::RunNow& run);
   [[nodiscard]] bool tell(ChildId child, const Envelope& envelope);
   [[nodiscard]] bool has(ChildId child) const { return members_.contains(child); }
+
+  /// What became of messages since the start, one for each receiver; and what waits to be sent now.
+  struct Carried {
+    std::uint64_t queued = 0;
+    std::uint64_t undelivered = 0;  ///< not queued, or lost after that
+    std::uint64_t waiting_bytes = 0;
+  };
+  [[nodiscard]] Carried carried() const;
   /// Such a run was dropped, to make room.
   void tell_scheduler(std::function<void(ChildId child, const protocol::Ran& ran)> dropped) {
     run_dropped_ = std::move(dropped);
@@ -134,6 +142,8 @@ class Messenger {
   OperatorEvents operator_;
   std::function<void(ChildId, const protocol::Ran&)> run_dropped_;
   bool cluster_ready_ = false;
+  std::uint64_t queued_ = 0;
+  std::uint64_t undelivered_ = 0;
 };
 
 }  // namespace clusterd::runtime

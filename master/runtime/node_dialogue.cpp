@@ -185,8 +185,11 @@ void NodeDialogue::on_user_line(std::string_view line) {
   }
   const auto message = protocol::decode_from_child(*checked);
   if (!message) return;
-  if (std::holds_alternative<protocol::Notices>(*message)) {
-    return needs_.messenger.wants_notices(partner_.id);
+  if (const auto* notices = std::get_if<protocol::Notices>(&*message)) {
+    return needs_.messenger.wants_notices(partner_.id, notices->tells_heard);
+  }
+  if (const auto* said = std::get_if<protocol::Heard>(&*message)) {
+    return needs_.messenger.heard(partner_.id, said->count);
   }
   if (std::holds_alternative<protocol::Ready>(*message)) return became_ready(true);
   if (const auto* failed = std::get_if<protocol::Failed>(&*message)) return on_failed(*failed);

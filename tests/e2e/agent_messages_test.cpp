@@ -1,6 +1,7 @@
 // D25: an agent that is killed again and again under messages loses none without a word.
 #include "tests/support/cluster.h"
 #include "tests/support/eventually.h"
+#include "tests/support/node.h"
 #include "tests/support/temp_dir.h"
 
 #include <boost/json/value.hpp>
@@ -66,15 +67,13 @@ pid_t ready_agent(const Cluster& cluster) {
   return program.at("state") == "ready" ? static_cast<pid_t>(program.at("pid").as_int64()) : 0;
 }
 
-}  // namespace
-
-TEST_CASE("of what is sent to an agent that is killed all the time, all is handled or told (D25)") {
+/// `agent` is its table in app.conf; it writes down what it handles, in dir's file "agent".
+void check_nothing_unaccounted(const TempDir& dir, const std::string& agent) {
   const int kills = kScale >= 100 ? 50 : 10;
-  const TempDir dir;
   Cluster cluster(
       {.command = {fixture_agent(), dir.path()},
-       .more = "[agent]\ncommand = [\"" + fixture_agent() + "\", \"" + dir.path() +
-               "\"]\n[restart]\nlimit = 1000\nbackoff = { first = \"5ms\", max = \"20ms\" }\n"});
+       .more = "[agent]\n" + agent +
+               "[restart]\nlimit = 1000\nbackoff = { first = \"5ms\", max = \"20ms\" }\n"});
   const auto workers = cluster.workers();
   REQUIRE(workers.size() == 2);
   for (int kill = 0; kill < kills; ++kill) {
@@ -113,4 +112,19 @@ TEST_CASE("of what is sent to an agent that is killed all the time, all is handl
   }
   MESSAGE(kills, " kills, ", all, " messages, ", missed, " told as missed");
   CHECK(cluster.workers() == workers);
+}
+
+}  // namespace
+
+TEST_CASE("of what is sent to an agent that is killed all the time, all is handled or told (D25)") {
+  const TempDir dir;
+  check_nothing_unaccounted(dir,
+                            "command = [\"" + fixture_agent() + "\", \"" + dir.path() + "\"]\n");
+}
+
+TEST_CASE("and so it is with an agent in Python (D25)") {
+  const TempDir dir;
+  check_nothing_unaccounted(dir, "command = [\"python3\", \"-B\", \"" + node_app("ticks.py") +
+                                     "\", \"" + example("python") + "\", \"" + dir.path("agent") +
+                                     "\"]\nprotocol = \"node-fork\"\n");
 }

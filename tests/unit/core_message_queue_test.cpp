@@ -84,6 +84,21 @@ TEST_CASE("what a receiver was sent and has not heard is known when it is gone")
   CHECK(queue.take_unheard().empty());
 }
 
+TEST_CASE("who says late that it tells what it hears means what it was sent before as well") {
+  MessageQueue queue;
+  for (std::uint32_t number = 1; number <= 4; ++number) {
+    CHECK(queue.push("line", {worker(number)}, kMost));
+  }
+  queue.sent(2 * 5);
+  queue.receiver_tells();
+  queue.sent(2 * 5);
+  queue.heard(1);
+  queue.heard(2);
+  const auto unheard = queue.take_unheard();
+  REQUIRE(unheard.size() == 1);
+  CHECK(unheard[0].sender == worker(4));
+}
+
 TEST_CASE("a receiver that does not tell costs nothing once it was sent a message") {
   MessageQueue queue;
   CHECK(queue.push("line", {worker(1)}, kMost));

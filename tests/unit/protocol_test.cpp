@@ -83,6 +83,7 @@ TEST_CASE("each line that a child may say is understood") {
       {R"({"cmd":"CLUSTERD","act":"hello","version":1,"tells_heard":true})", Hello{1, false, true}},
       {R"({"cmd":"CLUSTERD","act":"heard","count":3})", Heard{3}},
       {R"({"cmd":"CLUSTERD","act":"notices"})", Notices{}},
+      {R"({"cmd":"CLUSTERD","act":"notices","tells_heard":true})", Notices{true}},
       {R"({"cmd":"CLUSTERD","act":"failed","what":"oh"})", Failed{"oh"}},
       {R"({"cmd":"CLUSTERD","act":"failed"})", Failed{""}},
       {R"({"act":"suicide","action":"a"})", Envelope{"a", {}, "null", 0}},
