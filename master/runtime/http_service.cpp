@@ -105,9 +105,10 @@ void HttpService::answer() {
   std::vector<UniqueFd> fds;
   if (asked.metrics) {
     look();
-    auto page = os::memory_file("clusterd metrics",
-                                metrics_page({needs_.cluster, needs_.dispatcher, needs_.generations,
-                                              counters_, started_at_, Clock::now()}));
+    auto page = os::memory_file(
+        "clusterd metrics",
+        metrics_page({needs_.cluster, needs_.dispatcher, needs_.generations, counters_,
+                      needs_.messenger.carried(), started_at_, Clock::now()}));
     if (page) fds.push_back(std::move(*page));  // else the agent says that there are none
   }
   reported.fds = static_cast<std::int64_t>(fds.size());

@@ -9,6 +9,7 @@
 #include "master/runtime/counters.h"
 #include "master/runtime/dispatcher.h"
 #include "master/runtime/generations.h"
+#include "master/runtime/messenger.h"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -29,6 +30,7 @@ class HttpService {
     const core::Cluster& cluster;
     Dispatcher& dispatcher;
     const Generations& generations;
+    const Messenger& messenger;
   };
 
   /// `listener` is what the settings said at the start, if they said anything.

@@ -1,5 +1,6 @@
 #include "master/runtime/metrics_page.h"
 
+#include "common/log.h"
 #include "common/version.h"
 #include "master/os/process_look.h"
 #include "master/os/self.h"
@@ -108,6 +109,20 @@ void write_schedules(Exposition& page, const Counters& counters) {
   }
 }
 
+void write_messages(Exposition& page, const Messenger::Carried& messages) {
+  page.single("clusterd_messages_queued_total", Type::counter,
+              "Messages that were queued, one for each receiver.", messages.queued);
+  page.single("clusterd_messages_undelivered_total", Type::counter,
+              "Messages that were not queued, or were lost after that.", messages.undelivered);
+  page.single("clusterd_messages_waiting_bytes", Type::gauge,
+              "Messages that wait for receivers that do not read.", messages.waiting_bytes);
+}
+
+void write_log(Exposition& page) {
+  page.single("clusterd_log_dropped_lines_total", Type::counter,
+              "Lines of the log that could not be written.", log::dropped());
+}
+
 /// Over a reload two listeners may have one name, and one socket, whose queue is theirs together.
 void write_listener_gauges(Exposition& page, const MetricsSource& source) {
   std::map<std::string, std::uint64_t> waiting;
@@ -204,6 +219,8 @@ std::string metrics_page(const MetricsSource& source) {
   write_deaths(page, source);
   write_events(page, source.counters);
   write_schedules(page, source.counters);
+  write_messages(page, source.messages);
+  write_log(page);
   write_listeners(page, source);
   write_slots(page, source);
   return page.take();

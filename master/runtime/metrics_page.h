@@ -4,6 +4,7 @@
 #include "master/runtime/counters.h"
 #include "master/runtime/dispatcher.h"
 #include "master/runtime/generations.h"
+#include "master/runtime/messenger.h"
 
 #include <chrono>
 #include <string>
@@ -15,6 +16,7 @@ struct MetricsSource {
   const Dispatcher& dispatcher;
   const Generations& generations;
   const Counters& counters;  ///< as far as everything is now
+  Messenger::Carried messages;
   std::chrono::system_clock::time_point started_at;
   TimePoint now;
 };

@@ -277,6 +277,7 @@ std::string status_report(const StatusSource& source) {
       .member("state", state_name(source.cluster));
   write_readiness(json, source.cluster, source.now);
   write_log(json, source.log_error);
+  write_messages(json, source.messages);
   json.member("generation", number_of(source.cluster.generation()));
   write_rollout(json, source.cluster);
   write_processes(json, source);

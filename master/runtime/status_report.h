@@ -4,6 +4,7 @@
 #include "master/core/cluster.h"
 #include "master/runtime/dispatcher.h"
 #include "master/runtime/generations.h"
+#include "master/runtime/messenger.h"
 
 #include <map>
 #include <string>
@@ -17,6 +18,7 @@ struct StatusSource {
   const core::Cluster& cluster;
   const Dispatcher& dispatcher;
   const Generations& generations;
+  Messenger::Carried messages{};
   Generation in_force{};  ///< whose settings hold
   std::map<ChildId, pid_t> pids{};
   std::map<ChildId, std::string> words{};  ///< what a child last said of itself, with STATUS=

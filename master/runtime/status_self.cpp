@@ -18,6 +18,15 @@ void write_readiness(JsonWriter& json, const core::Cluster& cluster, TimePoint n
   }
 }
 
+void write_messages(JsonWriter& json, const Messenger::Carried& messages) {
+  json.key("messages")
+      .begin_object()
+      .member("queued", messages.queued)
+      .member("undelivered", messages.undelivered)
+      .member("waiting_bytes", messages.waiting_bytes)
+      .end_object();
+}
+
 void write_log(JsonWriter& json, const std::string& error) {
   json.key("log").begin_object().member("dropped", log::dropped());
   if (!error.empty()) json.member("error", error);

@@ -31,7 +31,8 @@ Supervisor::Supervisor(const config::Settings& settings, std::vector<std::string
       dispatcher_(io_, DispatcherOptions::of(settings.worker), dispatcher_events()),
       log_tail_(io_),
       log_service_(io_, settings.log, std::move(resources.log), [this] { reload_logs(); }),
-      http_(io_, {cluster_, dispatcher_, generations_}, settings.http, std::move(resources.http)),
+      http_(io_, {cluster_, dispatcher_, generations_, messenger_}, settings.http,
+            std::move(resources.http)),
       rollouts_(
           {.cluster = cluster_,
            .generations = generations_,

@@ -120,6 +120,7 @@ std::string Supervisor::status() const {
                       .cluster = cluster_,
                       .dispatcher = dispatcher_,
                       .generations = generations_,
+                      .messages = messenger_.carried(),
                       .in_force = rollouts_.in_force(),
                       .started_at = started_at_,
                       .http = http_.address(),

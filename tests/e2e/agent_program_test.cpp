@@ -198,7 +198,11 @@ TEST_CASE("an exception that escapes a handler of the agent is told, and it live
            has(text, R"("reason":"7")");
   };
   CHECK(eventually(hooked, 20s));
-  CHECK(metrics(http_port(cluster))["clusterd_agent_program_errors_total"] == 3);
+  auto measured = metrics(http_port(cluster));
+  CHECK(measured["clusterd_agent_program_errors_total"] == 3);
+  CHECK(measured["clusterd_messages_queued_total"] == 3);
+  CHECK(measured["clusterd_messages_undelivered_total"] == 0);
+  CHECK(measured["clusterd_log_dropped_lines_total"] == 0);
   CHECK(has(cluster.log(), "an exception escaped a handler of the agent"));
   CHECK(program_pid(cluster) == pid);
 }

@@ -68,7 +68,7 @@ struct Peer {
 };
 
 struct Master {
-  Master() : service(io, {cluster, dispatcher, generations}, {}, std::nullopt) {}
+  Master() : service(io, {cluster, dispatcher, generations, messenger}, {}, std::nullopt) {}
 
   /// Turns the loop until something comes, and gives that.
   std::vector<protocol::FromMaster> next(Peer& peer) {
@@ -89,6 +89,7 @@ struct Master {
   Dispatcher dispatcher{io, {}, {}};
   config::Settings settings;
   Generations generations{Generation{1}, settings, {}};
+  Messenger messenger;
   HttpService service;
 };
 

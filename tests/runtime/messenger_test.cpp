@@ -90,6 +90,27 @@ TEST_CASE("a receiver that does not read costs a bounded amount, and the sender 
   CHECK_FALSE(post.seats[2]->broken);
 }
 
+TEST_CASE("what became of messages is counted, for each receiver") {
+  Post post(3);
+  post.send(1, {Kind::app, 0}, "three");
+  post.send(1, {Kind::pid, 9}, "nobody");
+  CHECK(post.messenger.carried().queued == 3);
+  CHECK(post.messenger.carried().undelivered == 1);
+  for (const std::uint32_t number : {1U, 2U, 3U}) (void)post.hear(number);
+  CHECK(post.messenger.carried().waiting_bytes == 0);
+  const std::string data = '"' + std::string(10'000, 'x') + '"';
+  for (int i = 0; i < 80; ++i) post.send(1, {Kind::pid, 103}, "bulk", data);
+  post.settle();
+  CHECK(post.messenger.carried().queued == 83);
+  CHECK(post.messenger.carried().waiting_bytes > 256 * 1024);
+  post.seats[2]->channel->close();
+  post.messenger.leave(worker(3));
+  const Messenger::Carried carried = post.messenger.carried();
+  CHECK(carried.undelivered > 1);
+  CHECK(carried.undelivered <= 81);
+  CHECK(carried.waiting_bytes == 0);
+}
+
 TEST_CASE("a sender that does not read gets few notices, which sum up all") {
   Post post(1);
   constexpr int kMessages = 200'000;
