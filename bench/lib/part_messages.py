@@ -15,6 +15,7 @@ from spread import paired_ratios, spread
 from table import around, number
 
 SIZES = (64, 4096)
+RELAY = "bench-relay"
 # What Node is compared with: the primary itself sends, and a worker by way of the primary.
 WAYS = {
     "oneway": ("one way", ("oneway",), ("oneway", "relay")),
@@ -68,22 +69,31 @@ class Ours:
             return server.result()
 
 
-class Nodes:
-    def __init__(self, kind, size, *relay):
-        self.arguments = [kind, str(size)]
-        self.relay = relay
-        self.label = " ".join(("node", kind, str(size), *relay))
+class Peer:
+    """A program that measures by itself, and prints what it found."""
+
+    def __init__(self, label, *command):
+        self.label = label
+        self.command = [str(word) for word in command]
 
     def run(self, seconds):
-        command = ["node", str(kinds.PEERS / "node_messages.js"), *self.arguments, str(seconds)]
         done = subprocess.run(
-            [*command, *self.relay],
+            [str(seconds) if word == "SECONDS" else word for word in self.command],
             stdout=subprocess.PIPE,
             timeout=seconds + 60,
             check=True,
             start_new_session=True,
         )
         return json.loads(done.stdout)
+
+
+def _node(kind, size, *relay):
+    label = " ".join(("node", kind, str(size), *relay))
+    return Peer(label, "node", kinds.PEERS / "node_messages.js", kind, size, "SECONDS", *relay)
+
+
+def _bare(kind, size):
+    return Peer(f"{RELAY} {kind} {size}", kinds.BUILT / RELAY, kind, size, "SECONDS")
 
 
 def messages(settings, progress):
@@ -95,7 +105,8 @@ def messages(settings, progress):
         "take it (clusterd: until it hears that one is slow; Node: some thousand on their way); "
         "counted is what receivers have heard a second, a broadcast 8 times. `there and back` is a "
         "request to oneself, by way of the master, against the primary's to a worker: the same "
-        "number of processes. The ratio is that of the same round.",
+        "number of processes. The ratio is that of the same round. `bench-relay` is a parent in "
+        "plain C that passes on lines and looks at nothing but where they end.",
     )
     if "clusterd" in settings.without:
         return outcome
@@ -109,8 +120,8 @@ def _measure(outcome, size, settings, progress):
     contestants = []
     with_node = "node" not in settings.without and shutil.which("node")
     for kind, (_, *peers) in WAYS.items():
-        contestants.append(Ours(kind, size))
-        contestants += [Nodes(peer[0], size, *peer[1:]) for peer in peers if peer and with_node]
+        contestants += [Ours(kind, size), _bare(kind, size)]
+        contestants += [_node(peer[0], size, *peer[1:]) for peer in peers if peer and with_node]
     contestants = list({each.label: each for each in contestants}.values())
     found = interleaved(contestants, settings.rounds, lambda c: c.run(settings.seconds), progress)
     rates = {label: [each["rate"] for each in rounds] for label, rounds in found.items()}
@@ -127,9 +138,12 @@ def _measure(outcome, size, settings, progress):
                 continue
             ratio = spread(paired_ratios(rates[ours], rates[theirs]))
             cells += [number(spread(rates[theirs]).median), number(ratio.median, 1), around(ratio)]
+        bare = rates[f"{RELAY} {kind} {size}"]
+        ratio = spread(paired_ratios(rates[ours], bare))
+        cells += [number(spread(bare).median), number(ratio.median, 2)]
         rows.append([*cells, number(lost)])
     columns = ("64 B" if size == 64 else "4 KiB", "clusterd/s", "node/s", "ratio", "quartiles")
-    columns += ("node, relayed/s", "ratio", "quartiles", "lost")
+    columns += ("node, relayed/s", "ratio", "quartiles", f"{RELAY}/s", "ratio", "lost")
     outcome.tables.append(Table(f"{settings.rounds} rounds", columns, rows))
 
 
