@@ -12,7 +12,6 @@
 #include <csignal>
 #include <map>
 #include <string>
-#include <sys/socket.h>
 #include <vector>
 
 using namespace clusterd::test;
@@ -22,11 +21,7 @@ namespace {
 
 /// One GET of `path`.
 std::string ask(std::uint16_t port, const std::string& path) {
-  Client client(port);
-  const std::string request = "GET " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-  REQUIRE(::send(client.fd(), request.data(), request.size(), MSG_NOSIGNAL) ==
-          static_cast<ssize_t>(request.size()));
-  const Reply reply = client.read_to_end(10s);
+  const Reply reply = get(port, 10s, path);
   REQUIRE(reply.ok());
   return reply.body;
 }

@@ -11,7 +11,6 @@
 #include <cstdlib>
 #include <sstream>
 #include <string>
-#include <sys/socket.h>
 #include <vector>
 
 using namespace clusterd::test;
@@ -21,11 +20,7 @@ namespace {
 
 /// One GET of `path`, from whoever's turn it is.
 std::string ask(std::uint16_t port, const std::string& path) {
-  Client client(port);
-  const std::string request = "GET " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-  REQUIRE(::send(client.fd(), request.data(), request.size(), MSG_NOSIGNAL) ==
-          static_cast<ssize_t>(request.size()));
-  const Reply reply = client.read_to_end(20s);
+  const Reply reply = get(port, 20s, path);
   REQUIRE(reply.ok());
   return reply.body;
 }

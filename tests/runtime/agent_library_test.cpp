@@ -1,15 +1,11 @@
 // The agent library, whose master is played here.
-#include "common/environment.h"
-#include "common/fd_passing.h"
 #include "common/protocol.h"
-#include "common/unique_fd.h"
+#include "tests/runtime/played_master.h"
 
 #include <doctest/doctest.h>
 
 #include <clusterd/agent.hpp>
-#include <cstdlib>
 #include <exception>
-#include <fcntl.h>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -22,21 +18,10 @@ namespace clusterd::runtime {
 namespace {
 
 /// The master's end of an agent.
-struct Master {
+struct Master : PlayedMaster {
   Master() {
-    int ends[2];
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
-    channel.reset(ends[0]);
-    const UniqueFd theirs(ends[1]);
-    const int number = ::fcntl(theirs.get(), F_DUPFD_CLOEXEC, 10);
-    ::setenv(kEnvChannelFd, std::to_string(number).c_str(), 1);
-    say(encode(protocol::Welcome{protocol::kVersion, 0, 60'000, 0}));
+    welcome_agent();
     agent.emplace();
-  }
-
-  void say(const std::string& line) const {
-    REQUIRE(::send(channel.get(), line.data(), line.size(), 0) ==
-            static_cast<ssize_t>(line.size()));
   }
 
   /// What it has said since.
@@ -53,7 +38,6 @@ struct Master {
   /// It is asked to leave.
   void end() const { REQUIRE(::shutdown(channel.get(), SHUT_WR) == 0); }
 
-  UniqueFd channel;
   std::optional<Agent> agent;
 };
 

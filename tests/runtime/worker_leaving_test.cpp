@@ -1,9 +1,7 @@
 // How a worker leaves, by the library alone: its master is played here, in the same thread, with
 // the lane that a real one has.
-#include "common/environment.h"
-#include "common/fd_passing.h"
 #include "common/protocol.h"
-#include "master/runtime/offer_lane.h"
+#include "tests/runtime/played_master.h"
 #include "tests/support/eventually.h"
 #include "tests/support/http.h"
 
@@ -13,18 +11,14 @@
 #include <chrono>
 #include <clusterd/worker.h>
 #include <clusterd/worker.hpp>
-#include <cstdlib>
 #include <deque>
-#include <fcntl.h>
-#include <memory>
-#include <optional>
 #include <poll.h>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <sys/socket.h>
 #include <thread>
 #include <unistd.h>
-#include <utility>
 #include <vector>
 
 namespace clusterd::runtime {
@@ -59,28 +53,9 @@ class Stderr {
 };
 
 /// The master's end of one worker. What a worker waits for while it starts is said before.
-struct Master {
-  explicit Master(std::int64_t drain_timeout_ms) {
-    int ends[2];
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
-    channel.reset(ends[0]);
-    const UniqueFd theirs(ends[1]);
-    const int number = ::fcntl(theirs.get(), F_DUPFD_CLOEXEC, 10);
-    ::setenv(kEnvChannelFd, std::to_string(number).c_str(), 1);
-    auto made = OfferLane::create(16);
-    REQUIRE(made.has_value());
-    lane.emplace(std::move(*made));
-    const auto worker_ends = lane->take_worker_ends();
-    const std::array fds{worker_ends.connections.get(), worker_ends.page.get(),
-                         worker_ends.wake.get()};
-    say(encode(protocol::Welcome{protocol::kVersion, 3, drain_timeout_ms, 0}), fds);
-  }
+struct Master : PlayedMaster {
+  explicit Master(std::int64_t drain_timeout_ms) : lane(welcome_worker(drain_timeout_ms)) {}
 
-  void say(const std::string& line, std::span<const int> fds = {}) const {
-    const auto sent = send_with_fds(channel.get(), line, fds);
-    REQUIRE(sent.has_value());
-    REQUIRE(*sent == line.size());
-  }
   void say_listening(std::span<const int> fds = {}) const {
     const auto count = static_cast<std::int64_t>(fds.size());
     say(encode(protocol::Listening{1, count, 0, "", ""}), fds);
@@ -110,20 +85,19 @@ struct Master {
     int ends[2];
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0);
     ledger.offer(TimePoint{});
-    lane->add({UniqueFd(ends[1]), {}});
-    REQUIRE(lane->send(ledger, back) == OfferLane::Sent::all);
+    lane.add({UniqueFd(ends[1]), {}});
+    REQUIRE(lane.send(ledger, back) == OfferLane::Sent::all);
     return UniqueFd(ends[0]);
   }
   /// As for a worker that leaves: what it has not taken is the master's, and there is no more.
   std::size_t take_back_and_end() {
-    REQUIRE(lane->revoke(ledger, TimePoint{}, back));
-    lane->end();
+    REQUIRE(lane.revoke(ledger, TimePoint{}, back));
+    lane.end();
     return back.size();
   }
-  [[nodiscard]] std::uint64_t turns() const { return lane->page().turns.load(); }
+  [[nodiscard]] std::uint64_t turns() const { return lane.page().turns.load(); }
 
-  UniqueFd channel;
-  std::optional<OfferLane> lane;
+  OfferLane lane;
   core::OfferLedger ledger{16};
   std::deque<Accepted> back;
   std::string unread;
@@ -193,10 +167,10 @@ TEST_CASE("suicide: the master is told at once, and once, and nothing more is ta
   CHECK(it.drains == 1);
 
   // The master takes the other one back, and the worker confirms.
-  CHECK(master.lane->page().dropped.load() == 0);
+  CHECK(master.lane.page().dropped.load() == 0);
   CHECK(master.take_back_and_end() == 1);
   it.worker.dispatch(1000);
-  CHECK(master.lane->page().dropped.load() == master.ledger.sent());
+  CHECK(master.lane.page().dropped.load() == master.ledger.sent());
   CHECK_FALSE(closed(late));  // the master's copy is there, for another worker
   CHECK_FALSE(it.worker.finished());
   it.kept.clear();
@@ -271,7 +245,7 @@ TEST_CASE("in accept race, a worker that is ended takes the connection that it w
   Master master(60'000);
   Keeper it(master, std::array{listener.get()});
   // Whoever else waits is not woken for it any more.
-  master.lane->end();
+  master.lane.end();
   const UniqueFd client = connect_to(listener);
   it.worker.dispatch(1000);
   CHECK(it.drains == 1);
@@ -295,14 +269,14 @@ TEST_CASE("suicide: what nobody else can be given is still taken: it came before
   Worker worker;
   const auto listener = worker.open("");
   const UniqueFd client = master.offer();
-  master.lane->end();
+  master.lane.end();
   while (!worker.draining()) worker.dispatch(1000);
   worker.suicide("late");
   for (int turn = 0; turn < 3; ++turn) worker.dispatch(0);
   CHECK_FALSE(worker.finished());
   worker.want(listener, [](Connection) {});
   std::deque<Accepted> back;
-  CHECK(master.lane->collect(master.ledger, TimePoint{}, back) == 1U);
+  CHECK(master.lane.collect(master.ledger, TimePoint{}, back) == 1U);
   CHECK(worker.run() == 1);
   CHECK(closed(client));
 }
@@ -360,12 +334,12 @@ TEST_CASE("an exception may escape whatever the library calls") {
   leaves("something that is no std::exception",
          [](Worker& worker, const Master&) { worker.post([] { throw 7; }); });
   leaves("a descriptor", [](Worker& worker, const Master& master) {
-    const int fd = master.lane->wake_fd();
+    const int fd = master.lane.wake_fd();
     worker.watch(fd, [&worker, fd] {
       worker.unwatch(fd);
       throw std::runtime_error("a descriptor");
     });
-    worker.post([&master] { (void)!::write(master.lane->wake_fd(), "12345678", 8); });
+    worker.post([&master] { (void)!::write(master.lane.wake_fd(), "12345678", 8); });
   });
 }
 
@@ -397,7 +371,7 @@ TEST_CASE("a master that talks nonsense is the end, but not of what is open") {
   CHECK(it.worker.draining());
   CHECK_FALSE(closed(open));
   it.kept.clear();
-  master.lane->end();
+  master.lane.end();
   CHECK(it.worker.run() == 1);
 }
 

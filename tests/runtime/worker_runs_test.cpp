@@ -1,17 +1,11 @@
 // Runs of schedules, by the library alone: its master is played here, in the same thread.
-#include "common/environment.h"
-#include "common/fd_passing.h"
 #include "common/protocol.h"
-#include "master/runtime/offer_lane.h"
+#include "tests/runtime/played_master.h"
 
 #include <doctest/doctest.h>
 
-#include <array>
 #include <clusterd/worker.h>
 #include <clusterd/worker.hpp>
-#include <cstdlib>
-#include <fcntl.h>
-#include <memory>
 #include <optional>
 #include <poll.h>
 #include <stdexcept>
@@ -24,28 +18,10 @@ namespace clusterd::runtime {
 namespace {
 
 /// The master's end of one worker, which is told how its runs end.
-struct Master {
-  Master() {
-    int ends[2];
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
-    channel.reset(ends[0]);
-    const UniqueFd theirs(ends[1]);
-    const int number = ::fcntl(theirs.get(), F_DUPFD_CLOEXEC, 10);
-    ::setenv(kEnvChannelFd, std::to_string(number).c_str(), 1);
-    auto made = OfferLane::create(16);
-    REQUIRE(made.has_value());
-    lane.emplace(std::move(*made));
-    const auto worker_ends = lane->take_worker_ends();
-    const std::array fds{worker_ends.connections.get(), worker_ends.page.get(),
-                         worker_ends.wake.get()};
-    const std::string line = encode(protocol::Welcome{protocol::kVersion, 3, 60'000, 0});
-    REQUIRE(send_with_fds(channel.get(), line, fds).has_value());
-  }
-
-  void run(const std::string& id, const std::string& schedule, const std::string& data = "null") {
-    const std::string line = encode(protocol::RunNow{id, schedule, data});
-    REQUIRE(::send(channel.get(), line.data(), line.size(), 0) ==
-            static_cast<ssize_t>(line.size()));
+struct Master : PlayedMaster {
+  void run(const std::string& id, const std::string& schedule,
+           const std::string& data = "null") const {
+    say(encode(protocol::RunNow{id, schedule, data}));
   }
 
   /// The next that it says of schedules: "handles NAME", "RUN" or "RUN: ERROR".
@@ -77,8 +53,7 @@ struct Master {
     return unread.empty() && ::poll(&one, 1, 50) == 0;
   }
 
-  UniqueFd channel;
-  std::optional<OfferLane> lane;
+  OfferLane lane = welcome_worker();
   std::string unread;
 };
 
@@ -137,7 +112,7 @@ TEST_CASE("a worker that drains waits for its runs") {
   CHECK(master.next() == "handles tick");
   master.run("m-1", "tick");
   while (!kept) worker.dispatch(1000);
-  master.lane->end();
+  master.lane.end();
   while (!worker.draining()) worker.dispatch(1000);
   worker.dispatch(0);
   CHECK_FALSE(worker.finished());
