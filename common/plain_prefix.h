@@ -13,12 +13,12 @@ namespace clusterd {
   return static_cast<signed char>(c) >= 0x20 && c != '"' && c != '\\';
 }
 
-/// `kCount` bytes at once: whether each stands for itself. A loop that always goes to its end, and
+/// `Count` bytes at once: whether each stands for itself. A loop that always goes to its end, and
 /// an arithmetic "or", are what a compiler makes a few vector instructions of.
-template <std::size_t kCount>
+template <std::size_t Count>
 [[nodiscard]] bool are_plain(const char* at) {
   unsigned char others = 0;
-  for (std::size_t i = 0; i < kCount; ++i) {
+  for (std::size_t i = 0; i < Count; ++i) {
     const auto c = static_cast<signed char>(at[i]);
     others |= static_cast<unsigned char>(static_cast<int>(c < 0x20) | static_cast<int>(c == '"') |
                                          static_cast<int>(c == '\\'));
