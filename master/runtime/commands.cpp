@@ -14,14 +14,8 @@ namespace {
 
 /// Empty if it ended well.
 std::string how(const os::ProcessEnd& end) {
-  using Kind = core::ExitStatus::Kind;
-  if (end.exec_failure) {
-    return describe(core::ExitStatus{Kind::not_started, end.exec_failure->error, false,
-                                     os::ExecFailure::name(end.exec_failure->stage)});
-  }
-  if (!end.by_signal && end.value == 0) return "";
-  const Kind kind = end.by_signal ? Kind::signaled : Kind::exited;
-  return describe(core::ExitStatus{kind, end.value, end.dumped_core, {}});
+  const bool well = !end.by_signal && !end.exec_failure && end.value == 0;
+  return well ? "" : describe(to_status(end));
 }
 
 }  // namespace

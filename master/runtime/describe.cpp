@@ -15,6 +15,15 @@ std::string format(double value, const char* unit) {
 
 }  // namespace
 
+core::ExitStatus to_status(const os::ProcessEnd& end) {
+  using Kind = core::ExitStatus::Kind;
+  if (end.exec_failure) {
+    return {Kind::not_started, end.exec_failure->error, false,
+            os::ExecFailure::name(end.exec_failure->stage)};
+  }
+  return {end.by_signal ? Kind::signaled : Kind::exited, end.value, end.dumped_core, {}};
+}
+
 std::string describe(const core::ExitStatus& status) {
   using Kind = core::ExitStatus::Kind;
   switch (status.kind) {

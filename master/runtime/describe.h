@@ -3,10 +3,14 @@
 #include "common/clock.h"
 #include "config/settings.h"
 #include "master/core/cluster.h"
+#include "master/os/child_process.h"
 
 #include <string>
 
 namespace clusterd::runtime {
+
+/// What the core knows of an end.
+[[nodiscard]] core::ExitStatus to_status(const os::ProcessEnd& end);
 
 /// "exited with code 1", "killed by signal 9 (KILL), core dumped", "not started: exec: No such..."
 [[nodiscard]] std::string describe(const core::ExitStatus& status);

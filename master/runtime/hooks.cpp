@@ -12,20 +12,6 @@
 #include <utility>
 
 namespace clusterd::runtime {
-namespace {
-
-std::string how(const os::ProcessEnd& end) {
-  using Kind = core::ExitStatus::Kind;
-  if (end.exec_failure) {
-    return describe(core::ExitStatus{Kind::not_started, end.exec_failure->error, false,
-                                     os::ExecFailure::name(end.exec_failure->stage)});
-  }
-  const Kind kind = end.by_signal ? Kind::signaled : Kind::exited;
-  return describe(core::ExitStatus{kind, end.value, end.dumped_core, {}});
-}
-
-}  // namespace
-
 Hooks::Hooks(boost::asio::io_context& io, const config::Settings& settings,
              const rlimit& open_files, const Limits& limits)
     : io_(io), open_files_(open_files), limits_(limits), end_(io) {
@@ -125,7 +111,7 @@ void Hooks::on_exit(std::uint64_t id) {
   if (!end) return watch(id);
   const std::string event = found->second->event;
   running_.erase(found);  // first of all: the pidfd is closed, and its number free for others
-  const std::string text = "hook " + event + " " + how(*end);
+  const std::string text = "hook " + event + " " + describe(to_status(*end));
   const bool well = !end->by_signal && !end->exec_failure && end->value == 0;
   log::write(well ? log::Level::debug : log::Level::error, text);
   start_next();

@@ -1,6 +1,7 @@
 // How children come and go.
 #include "common/log.h"
 #include "master/runtime/child_spec.h"
+#include "master/runtime/describe.h"
 #include "master/runtime/inherited.h"
 #include "master/runtime/output_frame.h"
 #include "master/runtime/supervisor.h"
@@ -10,15 +11,6 @@
 
 namespace clusterd::runtime {
 namespace {
-
-core::ExitStatus to_status(const os::ProcessEnd& end) {
-  using Kind = core::ExitStatus::Kind;
-  if (end.exec_failure) {
-    return {Kind::not_started, end.exec_failure->error, false,
-            os::ExecFailure::name(end.exec_failure->stage)};
-  }
-  return {end.by_signal ? Kind::signaled : Kind::exited, end.value, end.dumped_core, {}};
-}
 
 /// Of what app.conf names it is as that says; our own agent speaks ours.
 config::Protocol protocol_of(ChildId id, const config::Settings& settings) {

@@ -28,6 +28,15 @@ TEST_CASE("an end is described by its code, its signal, or what kept it from sta
   CHECK(describe(status) == "not started: exec: No such file or directory");
 }
 
+TEST_CASE("what the kernel says of an end is what is described") {
+  CHECK(describe(to_status({false, 3, false, {}})) == "exited with code 3");
+  CHECK(describe(to_status({true, SIGSEGV, true, {}})) ==
+        "killed by signal 11 (SEGV), core dumped");
+  const os::ExecFailure failure{os::ExecFailure::Stage::exec, ENOENT};
+  CHECK(describe(to_status({false, 127, false, failure})) ==
+        "not started: exec: No such file or directory");
+}
+
 TEST_CASE("a signal without a name is its number") {
   CHECK(signal_name(SIGTERM) == "TERM");
   CHECK(signal_name(63) == "63");
