@@ -50,22 +50,25 @@ ClusterOptions restarting(const std::string& policy, const std::string& first = 
                   (first == "10ms" ? "20ms" : "60s") + "\" }\n"};
 }
 
-bool whole_again(const Cluster& cluster) {
-  return eventually([&] { return cluster.running(kWorkers); }, 20s);
+/// All are ready, and none of those that were killed.
+bool whole_again(const Cluster& cluster, const std::vector<pid_t>& killed) {
+  return eventually([&] { return cluster.replaced(killed, kWorkers); }, 20s);
 }
 
-/// All that are there, at once; gives how many.
-unsigned kill_all(const Cluster& cluster) {
-  const auto workers = cluster.workers();
+/// All that are there, at once; gives who.
+std::vector<pid_t> kill_all(const Cluster& cluster) {
+  auto workers = cluster.workers();
   for (const pid_t pid : workers) ::kill(pid, SIGKILL);
-  return static_cast<unsigned>(workers.size());
+  return workers;
 }
 
 /// All dead, and not for the first time, so that they stay away for the restart delay.
-unsigned kill_all_for_long(const Cluster& cluster) {
-  const unsigned first = kill_all(cluster);
-  REQUIRE(whole_again(cluster));
-  return first + kill_all(cluster);
+std::vector<pid_t> kill_all_for_long(const Cluster& cluster) {
+  auto killed = kill_all(cluster);
+  REQUIRE(whole_again(cluster, killed));
+  const auto again = kill_all(cluster);
+  killed.insert(killed.end(), again.begin(), again.end());
+  return killed;
 }
 
 void check_lost_only_taken(const LoadReport& report, unsigned kills) {
@@ -117,17 +120,17 @@ TEST_CASE("D1: under load, each worker that dies costs at most the connection th
     Cluster cluster(restarting(policy));
     const std::size_t fds_before = cluster.fds();
     std::mt19937 random(1);
-    unsigned kills = 0;
+    std::vector<pid_t> killed;
     Load load(cluster.port(), {.patience = kPatience});
     for (auto left = scaled(time); left > 0ms; left -= 250ms) {
       run_for(250ms);
       const auto workers = cluster.workers();
       if (workers.empty()) continue;
-      ::kill(workers[random() % workers.size()], SIGKILL);
-      ++kills;
+      killed.push_back(workers[random() % workers.size()]);
+      ::kill(killed.back(), SIGKILL);
     }
-    check_lost_only_taken(load.stop(), kills);
-    CHECK(whole_again(cluster));
+    check_lost_only_taken(load.stop(), static_cast<unsigned>(killed.size()));
+    CHECK(whole_again(cluster, {killed.back()}));
     CHECK(eventually([&] { return count_fds(cluster.master().pid()) == fds_before; }, 5s));
   }
 }
@@ -164,8 +167,9 @@ TEST_CASE("D2: kill -9 of all workers under load refuses nobody, loses what they
     Load load(cluster.port(), {.patience = kPatience});
     for (auto left = scaled(time); left > 0ms; left -= 1000ms) {
       run_for(1000ms);
-      kills += kill_all(cluster);
-      REQUIRE(whole_again(cluster));
+      const auto killed = kill_all(cluster);
+      kills += static_cast<unsigned>(killed.size());
+      REQUIRE(whole_again(cluster, killed));
     }
     check_lost_only_taken(load.stop(), kills);
   }
@@ -177,7 +181,7 @@ TEST_CASE("D2: with all workers dead connections wait, which the status shows, a
     Cluster cluster(restarting(policy, "2s"));
     Load load(cluster.port(), {.patience = 30s});
     REQUIRE(eventually([&] { return load.done() > 0; }, 5s));
-    const unsigned kills = kill_all_for_long(cluster);
+    const auto killed = kill_all_for_long(cluster);
     const auto all_wait = [&] {
       const auto counts = cluster.counts();
       return counts && counts->waiting == 64;
@@ -190,7 +194,7 @@ TEST_CASE("D2: with all workers dead connections wait, which the status shows, a
     CHECK(report.sound());
     CHECK(report.count(Kind::refused) == 0);
     CHECK(report.count(Kind::unanswered) == 0);
-    CHECK(report.count(Kind::reset) <= kills);
+    CHECK(report.count(Kind::reset) <= killed.size());
   }
 }
 
@@ -202,8 +206,8 @@ TEST_CASE("D2: with nobody back within queue_timeout, those who waited are reset
     Cluster cluster(options);
     Load load(cluster.port(), {.patience = 30s});
     REQUIRE(eventually([&] { return load.done() > 0; }, 5s));
-    const unsigned kills = kill_all_for_long(cluster);
-    REQUIRE(whole_again(cluster));
+    const auto killed = kill_all_for_long(cluster);
+    REQUIRE(whole_again(cluster, killed));
     const LoadReport report = load.stop();
     CAPTURE(report.text());
     CHECK(report.sound());
@@ -212,12 +216,12 @@ TEST_CASE("D2: with nobody back within queue_timeout, those who waited are reset
     const auto expired = static_cast<std::uint64_t>(cluster.counts().value().expired);
     CHECK(expired >= 64);
     CHECK(report.count(Kind::reset) >= expired);
-    CHECK(report.count(Kind::reset) <= expired + kills);
+    CHECK(report.count(Kind::reset) <= expired + killed.size());
     // Nobody before the time, but those whose worker died; and nobody long after it.
     const auto early = std::count_if(
         report.outcomes.begin(), report.outcomes.end(),
         [](const Outcome& one) { return one.kind == Kind::reset && one.took < 500ms; });
-    CHECK(early <= kills);
+    CHECK(early <= killed.size());
     CHECK(std::none_of(report.outcomes.begin(), report.outcomes.end(), [](const Outcome& one) {
       return one.kind == Kind::reset && one.took > 1500ms;
     }));

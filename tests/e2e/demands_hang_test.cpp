@@ -39,12 +39,7 @@ milliseconds now() {
 void let_pass(milliseconds time) { ::poll(nullptr, 0, static_cast<int>(time.count())); }
 
 bool replaced(const Cluster& cluster, pid_t pid, unsigned workers) {
-  return eventually(
-      [&] {
-        const auto ready = cluster.workers();
-        return ready.size() == workers && std::count(ready.begin(), ready.end(), pid) == 0;
-      },
-      30s);
+  return eventually([&] { return cluster.replaced({pid}, workers); }, 30s);
 }
 
 /// How long a worker whose handler does not return lives after its answer.

@@ -83,12 +83,7 @@ void ask_worker(Cluster& cluster, pid_t pid, const std::string& path) {
 
 /// All workers are ready, and this one is none of them.
 bool replaced(const Cluster& cluster, pid_t pid, unsigned workers) {
-  return eventually(
-      [&] {
-        const auto now = cluster.workers();
-        return now.size() == workers && std::count(now.begin(), now.end(), pid) == 0;
-      },
-      30s);
+  return eventually([&] { return cluster.replaced({pid}, workers); }, 30s);
 }
 
 /// Forks for the slot that this worker was in, without its own.

@@ -141,10 +141,11 @@ TEST_CASE("a clock that jumps by a year, or a machine that slept, kills nobody (
   // In a jump: deaths are counted and replaced as ever, and only the date is another.
   jump.to(kYear);
   for (const pid_t pid : workers) ::kill(pid, SIGKILL);
-  CHECK(eventually([&] { return cluster->running(2); }, 20s));
+  CHECK(eventually([&] { return cluster->replaced(workers, 2); }, 20s));
   jump.to(-kYear);
-  ::kill(cluster->workers().front(), SIGKILL);
-  CHECK(eventually([&] { return cluster->running(2); }, 20s));
+  const pid_t third = cluster->workers().front();
+  ::kill(third, SIGKILL);
+  CHECK(eventually([&] { return cluster->replaced({third}, 2); }, 20s));
   const auto restarts = cluster->status()->at("restarts");
   CHECK(restarts.at("in_window") == 3);
   CHECK(restarts.at("given_up") == false);

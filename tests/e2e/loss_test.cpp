@@ -52,13 +52,6 @@ std::int64_t waiting(const Cluster& cluster) {
   return status ? status->at("listeners").as_array().at(0).at("waiting").as_int64() : -1;
 }
 
-bool replaced(const Cluster& cluster, const std::vector<pid_t>& before) {
-  const auto now = cluster.workers();
-  return now.size() == before.size() && std::none_of(now.begin(), now.end(), [&](pid_t pid) {
-           return std::count(before.begin(), before.end(), pid) > 0;
-         });
-}
-
 }  // namespace
 
 TEST_CASE("200 connections are answered while one of 4 workers is stopped and killed (fault 3)") {
@@ -119,7 +112,7 @@ TEST_CASE("kill -9 of all workers at once under load refuses nobody") {
     CAPTURE(said);
     CHECK((said.find("Socket errors") == std::string::npos ||
            said.find("connect 0") != std::string::npos));
-    CHECK(eventually([&] { return replaced(cluster, before); }, 10s));
+    CHECK(eventually([&] { return cluster.replaced(before, 4); }, 10s));
   }
 }
 

@@ -76,7 +76,7 @@ ClusterOptions with_id(const NodeSetting& setting, const std::string& program,
 /// Waits until those are gone and as many others are there.
 bool replaced(const Cluster& cluster, const std::vector<pid_t>& gone) {
   const auto others = [&] {
-    return std::none_of(gone.begin(), gone.end(), alive) && cluster.workers().size() == 2;
+    return cluster.replaced(gone, 2) && std::none_of(gone.begin(), gone.end(), alive);
   };
   return eventually(others, 60s);
 }

@@ -197,11 +197,7 @@ TEST_CASE("a plain child of Node's gets the server or its connections as message
     const Reply last = get(port, 10s, "/throw");
     CHECK(last.ok());
     const auto pid = static_cast<pid_t>(pid_in(last.body));
-    const auto replaced = [&] {
-      const auto workers = app.cluster().workers();
-      return !alive(pid) && workers.size() == 2;
-    };
-    CHECK(eventually(replaced, 20s));
+    CHECK(eventually([&] { return !alive(pid) && app.cluster().replaced({pid}, 2); }, 20s));
     CHECK(get(port).ok());
     CHECK(app.stop());
   }

@@ -184,8 +184,9 @@ TEST_CASE("scale during a reload waits for it, and all are of the new generation
 TEST_CASE("a pool that was scaled stays so until a reload finds another number") {
   Cluster cluster(fixture(2));
   REQUIRE(cluster.verb({"scale", "4"}).code == 0);
-  ::kill(pool_of(cluster).ready_in(3), SIGKILL);
-  CHECK(quiet(cluster, 4));
+  const pid_t killed = pool_of(cluster).ready_in(3);
+  ::kill(killed, SIGKILL);
+  CHECK(eventually([&] { return cluster.replaced({killed}, 4); }, 30s));
   CHECK(cluster.verb({"restart"}).code == 0);
   CHECK(quiet(cluster, 4));
   const Finished dry = cluster.verb({"reload", "--dry-run"});

@@ -53,7 +53,7 @@ ClusterOptions hello(const std::string& policy, std::uint16_t port) {
 
 bool replaced(const Cluster& cluster, const std::vector<pid_t>& gone) {
   const auto others = [&] {
-    return std::none_of(gone.begin(), gone.end(), alive) && cluster.workers().size() == 2;
+    return cluster.replaced(gone, 2) && std::none_of(gone.begin(), gone.end(), alive);
   };
   return eventually(others, 60s);
 }

@@ -6,6 +6,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 
+#include <algorithm>
 #include <sstream>
 #include <stdexcept>
 #include <sys/stat.h>
@@ -144,6 +145,12 @@ std::vector<pid_t> Cluster::workers() const {
       pids.push_back(static_cast<pid_t>(worker.at("pid").as_int64()));
   }
   return pids;
+}
+
+bool Cluster::replaced(const std::vector<pid_t>& old, std::size_t others) const {
+  const auto now = workers();
+  return now.size() == others &&
+         std::find_first_of(now.begin(), now.end(), old.begin(), old.end()) == now.end();
 }
 
 pid_t Cluster::agent() const {

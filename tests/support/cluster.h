@@ -86,6 +86,9 @@ class Cluster {
   /// What the status counts; nothing while there is no answer.
   [[nodiscard]] std::optional<Counts> counts() const;
   [[nodiscard]] std::vector<pid_t> workers() const;  ///< ready ones, by slot
+  /// These are not ready any more, and that many others are. That they have died does not say so:
+  /// the master may not have heard of it yet.
+  [[nodiscard]] bool replaced(const std::vector<pid_t>& old, std::size_t others) const;
   [[nodiscard]] pid_t agent() const;
   [[nodiscard]] bool running(unsigned ready) const;  ///< "running" with that many ready
   /// The descriptors that the master has open, when it has ended its talks with verbs.

@@ -196,7 +196,7 @@ std::vector<pid_t> NodeApp::pids() const {
 bool NodeApp::whole(std::size_t workers, pid_t without) const {
   const auto living = pids();
   if (std::count(living.begin(), living.end(), without) > 0) return false;
-  return living.size() == workers && (!cluster_ || cluster_->workers().size() == workers);
+  return living.size() == workers && (!cluster_ || cluster_->replaced({without}, workers));
 }
 
 bool NodeApp::stop() {
