@@ -16,6 +16,8 @@ using testing::random_plan;
 using testing::RandomMachine;
 using testing::Troubles;
 
+// With the sanitizers, which take fifty times as long, fewer of them.
+constexpr bool kSanitized = CLUSTERD_TEST_SCALE < 100;
 constexpr std::uint32_t kWorkers = 8;
 constexpr std::uint32_t kFar = 1'000'000;
 constexpr Troubles kFaults{.faults = true};
@@ -83,11 +85,11 @@ void crash_until(RandomMachine& machine, Troubles troubles, std::uint32_t lives)
   machine.stop_crasher();
 }
 
-/// With each way to replace a worker, over ten seeds: a cluster that runs.
+/// With each way to replace a worker, over some seeds: a cluster that runs.
 template <typename Test>
 void in_all_ways(std::uint32_t limit, Test test) {
   for (const std::uint32_t surge : {1U, 2U, 0U}) {
-    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    for (std::uint64_t seed = 1; seed <= (kSanitized ? 2 : 20); ++seed) {
       CAPTURE(surge);
       CAPTURE(seed);
       const Plan plan = limited(limit, surge);
@@ -101,7 +103,7 @@ void in_all_ways(std::uint32_t limit, Test test) {
 }  // namespace
 
 TEST_CASE("all workers are back soon after thousands of them died at random") {
-  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+  for (std::uint64_t seed = 1; seed <= (kSanitized ? 2 : 20); ++seed) {
     CAPTURE(seed);
     const Plan plan = limited(kFar);
     RandomMachine machine(seed, plan);
@@ -147,7 +149,7 @@ TEST_CASE("while nobody dies, no slot is without a worker but those that may be"
 }
 
 TEST_CASE("1,000 kills under the limit, before ready, in drain, in rollouts: n are back (D19)") {
-  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+  for (std::uint64_t seed = 1; seed <= (kSanitized ? 1 : 4); ++seed) {
     CAPTURE(seed);
     // The limit is the default, which is 10 a minute or more.
     RandomMachine machine(seed, limited(0, seed % 2 == 0 ? 0 : 1));
