@@ -75,6 +75,8 @@ class Worker:
         # False when little does again; and for messages of ours that could not be delivered.
         self.on_pressure = lambda pid, high: None
         self.on_undelivered = lambda action, count: None
+        # "cluster-ready" and "log-reload"; in workers "agent-exit" and "agent-start" as well.
+        self.on_event = lambda event: None
         # Numbers of their own, should a process get the pid of one that has ended.
         self._requests = itertools.count(time.time_ns() // 1000)
         self._asking = threading.Lock()  # of the next two, since any thread may ask
@@ -292,6 +294,8 @@ class Worker:
                 self._end(number, error="gone")
         elif act == "pressure":
             self.on_pressure(notice["pid"], notice["high"])
+        elif act == "event":
+            self.on_event(notice["event"])
 
     def _undelivered(self, action, count, requests):
         for number in filter(None, requests):

@@ -26,7 +26,7 @@ void Messenger::join(ChildId child, std::shared_ptr<Channel> channel, std::int64
   if (tells_heard) member.channel->messages().receiver_tells();
   member.pid = pid;
   member.dialect = dialect;
-  member.hears_notices = dialect == Dialect::native;
+  member.hears = dialect == Dialect::native ? Hears::events : Hears::nothing;
 }
 
 void Messenger::takes_descriptors(ChildId child, Taker taker) {
@@ -67,10 +67,10 @@ void Messenger::leave(ChildId child) {
 }
 
 void Messenger::route(ChildId sender, const CheckedJson& message, std::string_view line) {
+  will_hear(sender, Hears::egg);
   const auto from = members_.find(sender);
   const auto routing = read_routing(message);
   if (from == members_.end() || !routing) return;  // it has not said hello
-  if (from->second.dialect == Dialect::node) from->second.speaks_egg = true;
   const auto missed = [&](std::size_t count) {
     could_not_queue(sender, message.string("action").value_or(""), static_cast<std::int64_t>(count),
                     routing->request);
@@ -220,9 +220,9 @@ void Messenger::heard(ChildId child, std::int64_t messages) {
 }
 
 void Messenger::wants_notices(ChildId child, bool tells_heard) {
+  will_hear(child, Hears::events);
   const auto found = members_.find(child);
   if (found == members_.end()) return;
-  found->second.hears_notices = true;
   if (tells_heard) found->second.channel->messages().receiver_tells();
 }
 
@@ -266,7 +266,7 @@ void Messenger::is_gone(ChildId asker, std::int64_t request) {
 template <typename Add>
 void Messenger::add_untold(ChildId sender, const Add& add) {
   const auto found = members_.find(sender);
-  if (found == members_.end() || !found->second.hears_notices) return;
+  if (found == members_.end() || found->second.hears != Hears::events) return;
   add(found->second.untold);
   found->second.channel->look_for_notices();
 }
@@ -274,21 +274,6 @@ void Messenger::add_untold(ChildId sender, const Add& add) {
 std::string Messenger::notices(ChildId child) {
   const auto found = members_.find(child);
   return found == members_.end() ? "" : found->second.untold.take();
-}
-
-void Messenger::cluster_is_ready() {
-  cluster_ready_ = true;
-  for (const ChildId child : router_.everybody()) {
-    // Telling one can end it, if it does not read.
-    const auto found = members_.find(child);
-    if (found != members_.end()) tell_ready(child, found->second);
-  }
-}
-
-void Messenger::tell_ready(ChildId child, Member& member) {
-  if (member.dialect == Dialect::node) return tell_egg(child, member);
-  if (std::exchange(member.knows, true)) return;
-  member.channel->send(encode(protocol::Happened{"cluster-ready"}));
 }
 
 }  // namespace clusterd::runtime

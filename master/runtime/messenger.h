@@ -25,11 +25,9 @@ namespace clusterd::runtime {
 /// order for each sender and receiver; what is lost on the way is told to the sender.
 class Messenger {
  public:
-  /// What a child is told beside messages.
-  enum class Dialect : std::uint8_t {
-    native,  ///< what happens, and what became of its messages, as lines of ours
-    node,    ///< nothing but what Egg's programs know, once it has spoken as one of them
-  };
+  /// What a child is told beside messages: what happens, and what became of its own, as lines of
+  /// ours; of Node's, nothing until it has asked for that, or has spoken as Egg's programs do.
+  enum class Dialect : std::uint8_t { native, node };
   /// What may wait for one receiver, and what follows if that is not enough.
   void configure(const config::Messages& settings) { settings_ = settings; }
 
@@ -95,13 +93,14 @@ class Messenger {
   void tell_operator(OperatorEvents events) { operator_ = std::move(events); }
 
  private:
+  /// How it hears what happens: not yet, as messages of Egg's master, or as events and notices.
+  enum class Hears : std::uint8_t { nothing, egg, events };
   struct Member {
     std::shared_ptr<Channel> channel;
     Taker taker;  ///< may be empty
     std::int64_t pid = 0;
     Dialect dialect = Dialect::native;
-    bool speaks_egg = false;
-    bool hears_notices = true;
+    Hears hears = Hears::events;
     Untold untold;
     bool knows = false;  ///< of cluster-ready
     bool ready = false;
@@ -124,13 +123,14 @@ class Messenger {
   void is_gone(ChildId asker, std::int64_t request);
   template <typename Add>
   void add_untold(ChildId sender, const Add& add);
-  void tell_ready(ChildId child, Member& member);
 
-  // messenger_agent.cpp: what the agent program and the workers hear of each other.
+  // messenger_events.cpp: what programs hear of the cluster and of each other.
+  void will_hear(ChildId child, Hears how);
+  void happened(ChildId child, Member& member, const char* event);
+  void tell_ready(ChildId child, Member& member);
   void became_ready(ChildId child, Member& member, bool ready);
   void has_left(ChildId child, const Member& member);
   void post_egg(ChildId child, const char* action, const std::string& data);
-  void tell_egg(ChildId child, Member& member);
   void tell_workers_of_agent(const char* event);
   void tell_agent_of_workers();
   [[nodiscard]] std::string ready_pids(Role role) const;

@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include <csignal>
 #include <string>
 #include <vector>
 
@@ -137,6 +138,13 @@ TEST_CASE("an agent program in Python starts without a word back, and outlives w
   CHECK(talking.tell(one, "/ask/agent/raise-much/0.1") == "timeout from None: None");
   CHECK(talking.tell(one, "/ask/agent/heard/60") == nothing);
   CHECK(agent() == first);
+  // Who has said nothing hears what happens nevertheless.
+  const pid_t silent = talking.cluster().workers().at(1);
+  CHECK(talking.tell(silent, "/events") == "cluster-ready");
+  ::kill(first, SIGKILL);
+  CHECK(eventually(
+      [&] { return talking.tell(silent, "/events") == "cluster-ready, agent-exit, agent-start"; },
+      20s));
   const Told told = told_first(talking.cluster(), "agent_error");
   CHECK(told.at("pid") == first);
   CHECK(eventually([&] { return has(talking.cluster().log(), "ZeroDivisionError"); }, 20s));

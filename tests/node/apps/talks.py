@@ -92,13 +92,16 @@ verbs = {
     "press": press,
     "crowd": crowd,
     "heard": lambda: ", ".join(heard),
+    "events": lambda: ", ".join(events),
 }
 heard = []
+events = []
 pressures = queue.Queue()
 is_agent = sys.argv[2] == "agent"
 program = clusterd.Agent() if is_agent else clusterd.Worker()
 program.on_undelivered = lambda action, count: heard.append(f"undelivered {action} {count}")
 program.on_pressure = lambda pid, high: pressures.put((pid, high))
+program.on_event = events.append
 program.on("echo", lambda data, message: program.reply(message, data))
 program.on("heard", lambda data, message: program.reply(message, heard))
 program.on("hold", lambda data: None)
