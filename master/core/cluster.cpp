@@ -172,8 +172,9 @@ void Cluster::continue_start(Step& step) {
   }
   if (ready() < slots_.size()) return;
   state_ = ClusterState::running;
-  step.actions.emplace_back(AnnounceReady{});
+  // First the log: who waits for the announcement may read it at once.
   step.note({Note::Kind::all_ready, {}, {}, {}, false, step.now - started_at_, {}});
+  step.actions.emplace_back(AnnounceReady{});
 }
 
 void Cluster::stop_later(Step& step, Duration delay) {

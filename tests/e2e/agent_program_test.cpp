@@ -168,9 +168,12 @@ TEST_CASE("an agent program that ignores TERM is killed at its deadline") {
   dir.write("deaf", "");
   const pid_t before = program_pid(cluster);
   ::kill(before, SIGKILL);
-  const auto back = [&] { return program_pid(cluster) != 0 && program_pid(cluster) != before; };
+  pid_t deaf = 0;
+  const auto back = [&] {
+    deaf = program_pid(cluster);
+    return deaf != 0 && deaf != before;
+  };
   REQUIRE(eventually(back, 20s));
-  const pid_t deaf = program_pid(cluster);
   CHECK(cluster.verb({"stop"}).code == 0);
   REQUIRE(cluster.master().wait(20s) == 0);
   CHECK(has(cluster.log(), "sending TERM, since it was not drained within drain_timeout"));

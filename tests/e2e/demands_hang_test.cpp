@@ -42,10 +42,11 @@ bool replaced(const Cluster& cluster, pid_t pid, unsigned workers) {
   return eventually([&] { return cluster.replaced({pid}, workers); }, 30s);
 }
 
-/// How long a worker whose handler does not return lives after its answer.
+/// How long after its answer a worker is found whose handler does not return.
 milliseconds hang(const std::string& path, const std::string& state) {
   Cluster cluster(fixtures(
       4, "heartbeat_timeout = \"1s\"\nstall_timeout = \"200ms\"\nkill_timeout = \"1s\"\n"));
+  const milliseconds asked = now();
   const Reply reply = get(cluster.port(), 20s, path);
   REQUIRE(reply.ok());
   const milliseconds since = now();
@@ -59,6 +60,7 @@ milliseconds hang(const std::string& path, const std::string& state) {
 
   const Told hang = told_first(cluster, "hang", {{"pid", pid}});
   CHECK(hang.at("reason") == "its loop has not turned for 1 s");
+  CHECK(time_of(hang) - asked >= 990ms);
   const Told exit = told_first(cluster, "exit", {{"pid", pid}});
   CHECK(exit.at("signal") == "ABRT");
   CHECK(exit.at("planned") == false);
@@ -82,9 +84,7 @@ TEST_CASE("D10: a loop that hangs is found within heartbeat_timeout and a second
     CAPTURE(path);
     auto quickest = milliseconds::max();
     for (int round = 0; round < 3 && quickest > 2s; ++round) {
-      const milliseconds took = hang(path, state);
-      CHECK(took >= 990ms);
-      quickest = std::min(quickest, took);
+      quickest = std::min(quickest, hang(path, state));
     }
     CHECK(quickest <= (kSanitized ? 4s : 2s));
   }
@@ -93,8 +93,7 @@ TEST_CASE("D10: a loop that hangs is found within heartbeat_timeout and a second
 TEST_CASE("fault 4: one of 4 workers is stopped under load: nobody waits 3 s, and it is replaced") {
   Cluster cluster(fixtures(
       4, "heartbeat_timeout = \"2s\"\nstall_timeout = \"500ms\"\nkill_timeout = \"500ms\"\n"));
-  Load load(cluster.port(),
-            {.rate = kSanitized ? 100.0 : 1000.0, .patience = kSanitized ? 20s : 3s});
+  Load load(cluster.port(), {.rate = kSanitized ? 100.0 : 1000.0, .patience = 20s});
   REQUIRE(eventually([&] { return load.done() > 100; }, 20s));
   const pid_t stopped = cluster.workers().front();
   const milliseconds since = now();
@@ -113,6 +112,7 @@ TEST_CASE("fault 4: one of 4 workers is stopped under load: nobody waits 3 s, an
   CHECK(report.count(Kind::refused) == 0);
   CHECK(report.count(Kind::unanswered) == 0);
   CHECK(report.count(Kind::reset) <= 1);  // the one that it had taken
+  if (!kSanitized) CHECK(report.percentile(1) < 3s);
   CHECK_FALSE(told(cluster, "stall", {{"pid", stopped}}).empty());
   CHECK(told(cluster, "hang").size() == 1);
 }
@@ -137,8 +137,8 @@ TEST_CASE("D21: a master that was stopped for twice heartbeat_timeout kills nobo
 }
 
 TEST_CASE("D21: a worker that is idle, and one that knows no heartbeat, live for many timeouts") {
-  const std::string timeout = kSanitized ? "1s" : "400ms";
-  ClusterOptions raw = fixtures(2, "heartbeat_timeout = \"" + timeout + "\"\n");
+  const std::string keys = "heartbeat_timeout = \"1s\"\n";
+  ClusterOptions raw = fixtures(2, keys);
   const TempDir dir;
   raw.command = {"/bin/sh", dir.write("worker",
                                       R"(echo '{"cmd":"CLUSTERD","act":"hello","version":1}' >&3
@@ -146,11 +146,11 @@ read welcome <&3
 echo '{"cmd":"CLUSTERD","act":"ready"}' >&3
 exec sleep 1000
 )")};
-  Cluster idle(fixtures(2, "heartbeat_timeout = \"" + timeout + "\"\n"));
+  Cluster idle(fixtures(2, keys));
   Cluster foreign(raw);
   const auto idle_workers = idle.workers();
   const auto foreign_workers = foreign.workers();
-  let_pass(kSanitized ? 6s : 4s);
+  let_pass(6s);
   CHECK(idle.workers() == idle_workers);
   CHECK(foreign.workers() == foreign_workers);
   for (const Cluster* cluster : {&idle, &foreign}) {
@@ -163,11 +163,11 @@ TEST_CASE("D10: one that stops saying WATCHDOG=1 is a hang, though its loop turn
   ClusterOptions options = fixtures(1, "heartbeat_timeout = \"2s\"\n");
   options.worker_keys += "env = { FIXTURE_WATCHDOGS = \"10\" }\n";
   Cluster cluster(options);
-  const pid_t first = cluster.workers().front();
-  const milliseconds since = now();
+  const Told ready = told_first(cluster, "ready", {{"worker", 1}});
+  const auto first = ready.at("pid").as_int64();
   const Told hang = told_first(cluster, "hang", {{"pid", first}});
   CHECK(hang.at("reason") == "it has not said WATCHDOG=1 for 2 s");
-  CHECK(time_of(hang) - since >= 1900ms);
+  CHECK(time_of(hang) - time_of(ready) >= 1900ms);
   // By ABRT, or by itself: its loop turns, and may see the end of its connections first.
   CHECK(told_first(cluster, "exit", {{"pid", first}}).at("planned") == false);
   REQUIRE(eventually([&] { return told(cluster, "ready", {{"worker", 2}}).size() == 1; }, 30s));

@@ -81,6 +81,26 @@ void ask_worker(Cluster& cluster, pid_t pid, const std::string& path) {
   FAIL("it has no turn");
 }
 
+/// Asks this worker on a connection that is known to be its own, whoever's turn it is.
+void ask_idle(Cluster& cluster, pid_t pid, const std::string& path) {
+  std::vector<Client> held;
+  bool found = false;
+  const auto has_it = [&] {
+    std::int64_t all = 0;
+    for (const auto& worker : cluster.counts().value_or(Counts{}).workers) {
+      all += worker.active;
+      found = found || (worker.pid == pid && worker.active == 1);
+    }
+    return all == static_cast<std::int64_t>(held.size());
+  };
+  while (!found) {
+    held.emplace_back(cluster.port());
+    REQUIRE(eventually(has_it, 20s));
+  }
+  held.back().ask(true, path);
+  REQUIRE(pid_in(held.back().read_to_end(20s).body) == pid);
+}
+
 /// All workers are ready, and this one is none of them.
 bool replaced(const Cluster& cluster, pid_t pid, unsigned workers) {
   return eventually([&] { return cluster.replaced({pid}, workers); }, 30s);
@@ -282,10 +302,11 @@ TEST_CASE("fault 5: an endless loop that ignores TERM is killed on time, at a re
       "drain_timeout = \"300ms\"\nkill_timeout = \"500ms\"\nheartbeat_timeout = \"0\"\n"
       "stall_timeout = \"200ms\"\n";
   auto quickest = milliseconds::max();
-  for (int round = 0; round < 3 && quickest > 900ms; ++round) {
+  constexpr milliseconds kAtOnce = kSanitized ? 1000ms : 400ms;
+  for (int round = 0; round < 3 && quickest > kAtOnce; ++round) {
     Cluster cluster(fixtures(2, keys));
     const pid_t old = cluster.workers().front();
-    ask_worker(cluster, old, "/hang?spin=1");
+    ask_idle(cluster, old, "/hang?spin=1");
     // It has no handler for TERM, so it is TERM that ends it: the kernel needs no loop.
     CHECK(cluster.verb({"restart"}).code == 0);
     const Told drain = told_first(cluster, "drain", {{"pid", old}});
@@ -294,13 +315,13 @@ TEST_CASE("fault 5: an endless loop that ignores TERM is killed on time, at a re
     CHECK(time_of(exit) - time_of(drain) >= 290ms);
     quickest = std::min(quickest, time_of(exit) - time_of(drain));
   }
-  CHECK(quickest <= (kSanitized ? 1000ms : 400ms));
+  CHECK(quickest <= kAtOnce);
 
   quickest = milliseconds::max();
   for (int round = 0; round < 3 && quickest > 900ms; ++round) {
     Cluster cluster(fixtures(2, keys, "round-robin", "ignore-term"));
     const pid_t old = cluster.workers().front();
-    ask_worker(cluster, old, "/hang?spin=1");
+    ask_idle(cluster, old, "/hang?spin=1");
     CHECK(cluster.verb({"restart"}).code == 0);
     const Told drain = told_first(cluster, "drain", {{"pid", old}});
     const Told exit = told_first(cluster, "exit", {{"pid", old}});

@@ -152,7 +152,7 @@ TEST_CASE("a worker that takes nothing is an event, with what was taken back fro
   const pid_t stopped = cluster.workers().at(0);
   ::kill(stopped, SIGSTOP);
   for (int times = 0; times < 2; ++times) CHECK(get(cluster.port()).ok());
-  const object stall = control.find("stall");
+  const object stall = control.find("stall", {{"pid", stopped}});
   CHECK(stall.at("pid") == stopped);
   CHECK(stall.at("connections") == 1);
   ::kill(stopped, SIGCONT);

@@ -52,8 +52,9 @@ std::int64_t dropped(const Cluster& cluster) {
 /// A service whose log fails goes on as if nothing were.
 void check_serves(Cluster& cluster) {
   for (int i = 0; i < 10; ++i) CHECK(get(cluster.port()).ok());
-  ::kill(cluster.workers().front(), SIGKILL);
-  CHECK(eventually([&] { return cluster.running(2); }, 20s));
+  const pid_t victim = cluster.workers().front();
+  ::kill(victim, SIGKILL);
+  CHECK(eventually([&] { return cluster.replaced({victim}, 2); }, 20s));
   for (int i = 0; i < 10; ++i) CHECK(get(cluster.port()).ok());
 }
 

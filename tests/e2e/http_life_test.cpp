@@ -75,15 +75,18 @@ TEST_CASE("readyz says no when the pool has given up, and yes when it is cured")
 }
 
 TEST_CASE("readyz says no as soon as a stop has begun") {
-  Cluster cluster({.workers = 1, .command = {fixture_worker()}, .more = kHttp});
+  Cluster cluster({.workers = 1,
+                   .command = {fixture_worker(), "events"},
+                   .worker_keys = "drain_timeout = \"60s\"\n",
+                   .more = kHttp});
   const std::uint16_t port = http_port(cluster);
   Client busy(cluster.port());
-  busy.ask(true, "/slow?ms=3000");
   CHECK(
       eventually([&] { return metrics(port)["clusterd_slot_connections{slot=\"0\"}"] == 1; }, 10s));
   CHECK(cluster.verb({"stop", "--no-wait"}).code == 0);
   CHECK(says(page(port, "/readyz"), 503, "the cluster stops"));
   CHECK(page(port, "/healthz").status == 200);
+  busy.ask();
   CHECK(busy.read_to_end(20s).ok());
   CHECK(cluster.master().wait(20s) == 0);
 }

@@ -170,7 +170,8 @@ TEST_CASE("a reload moves the endpoint, and one to a port in use leaves it") {
     CHECK(page(first, "/healthz").status == 200);
   }
   CHECK(reload_to("unix:http.sock").code == 0);
-  CHECK(Client(first).refused());
+  // The agent has it open until it has heard.
+  CHECK(eventually([&] { return Client(first).refused(); }, 10s));
   CHECK(reload_to("127.0.0.2:0").code == 0);
   CHECK(reload_to("127.0.0.1:0").code == 0);
   const std::uint16_t last = http_port(cluster);
@@ -178,5 +179,5 @@ TEST_CASE("a reload moves the endpoint, and one to a port in use leaves it") {
   (void)cluster.dir().write("app.conf", conf.substr(0, conf.rfind("[http]")));
   CHECK(cluster.verb({"reload"}).code == 0);
   CHECK(http_port(cluster) == 0);
-  CHECK(Client(last).refused());
+  CHECK(eventually([&] { return Client(last).refused(); }, 10s));
 }

@@ -241,7 +241,7 @@ TEST_CASE("a worker that cannot start ends the start, with the reason") {
 
   Cluster hangs({.workers = 1,
                  .command = {fixture_worker(), "never-ready"},
-                 .worker_keys = "ready_timeout = \"100ms\"\n",
+                 .worker_keys = "ready_timeout = \"1s\"\n",
                  .wait_until_running = false});
   CHECK(hangs.master().wait(20s) == 75);
   CHECK(hangs.log().find("not ready within ready_timeout") != std::string::npos);

@@ -108,7 +108,7 @@ TEST_CASE("a program without sockets is a worker as any other") {
   const std::string conf = dir.write("app.conf", R"(
 workers = 2
 [worker]
-command = ["sh", "-c", "trap 'echo left {slot}; exit' TERM; sleep 1000 & wait"]
+command = ["sh", "-c", "trap 'echo left {slot}; exit' TERM; echo here {slot}; sleep 1000 & wait"]
 protocol = "none"
 ready = "none"
 [control]
@@ -133,6 +133,11 @@ socket = "ctl.sock"
   CHECK(verb({"restart"}).code == 0);
   CHECK(verb({"scale", "+1"}).code == 0);
   CHECK(ready() == 3);
+  // It is ready when it runs, which is before it has its trap.
+  const auto has_trap = [&] {
+    return read_file(dir.path("out")).find("here 2") != std::string::npos;
+  };
+  CHECK(eventually(has_trap, 20s));
   CHECK(verb({"stop"}).code == 0);
   CHECK(master.wait(10s) == 0);
   const std::string out = read_file(dir.path("out"));

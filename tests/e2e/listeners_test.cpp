@@ -90,8 +90,7 @@ TEST_CASE("least-connections fills up the worker that holds fewest") {
   // One dies with all it holds; its replacement is the emptiest until it has caught up.
   const pid_t victim = active(cluster).begin()->first;
   ::kill(victim, SIGKILL);
-  REQUIRE(
-      eventually([&] { return cluster.running(3) && active(cluster).count(victim) == 0; }, 10s));
+  REQUIRE(eventually([&] { return cluster.replaced({victim}, 3); }, 10s));
   for (int i = 0; i < 10; ++i) {
     held.push_back(std::make_unique<Client>(cluster.port()));
     REQUIRE(eventually([&] { return total(active(cluster)) == 20 + i + 1; }, 10s));

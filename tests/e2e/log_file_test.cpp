@@ -116,7 +116,7 @@ TEST_CASE("a log that is JSON is so in every line") {
   bool by_agent = false;
   SUBCASE("on stderr") {}
   SUBCASE("in a file that is rotated") { by_agent = true; }
-  if (by_agent) keys = log_in(dir, keys + "rotate = \"hourly\"\n");
+  if (by_agent) keys = log_in(dir, keys + "rotate = \"1MiB\"\n");
   Cluster cluster({.workers = 1, .command = {worker}, .log_keys = keys});
   CHECK(cluster.verb({"stop"}).code == 0);
   std::istringstream lines(by_agent ? read_file(dir.path("shop.log")) : cluster.log());

@@ -87,9 +87,16 @@ TEST_CASE("what a worker prints while it serves is seen at once, in whole lines"
   const TempDir dir;
   const std::string noise =
       "(i=0; while [ $i -lt 200 ]; do printf \"half $i\"; printf ' whole\\n'; i=$((i+1)); done; "
-      "printf 'no end') &\nexec " +
-      fixture_worker() + " plain\n";
+      "printf 'no end'; : > " +
+      dir.path("done-$$") + ") &\nexec " + fixture_worker() + " plain\n";
   Cluster cluster({.workers = 4, .command = {script(dir, noise)}});
+  const auto all_printed = [&] {
+    const auto workers = cluster.workers();
+    return std::all_of(workers.begin(), workers.end(), [&](pid_t pid) {
+      return ::access(dir.path("done-" + std::to_string(pid)).c_str(), F_OK) == 0;
+    });
+  };
+  REQUIRE(eventually(all_printed, 30s));
   REQUIRE(eventually([&] { return count(printed(cluster), "half 199 whole\n") == 4; }, 30s));
   CHECK(get(cluster.port()).ok());
   const std::string out = printed(cluster);

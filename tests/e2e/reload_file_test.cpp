@@ -236,8 +236,10 @@ TEST_CASE("D8: a held connection in each does not let old generations pile up") 
     CHECK(eventually(
         [&] {
           const Counts counts = cluster.counts().value();
-          return std::count_if(counts.workers.begin(), counts.workers.end(),
-                               [](const auto& one) { return one.active > 0; }) >= 2;
+          const auto ready = cluster.workers();
+          return std::count_if(counts.workers.begin(), counts.workers.end(), [&](const auto& one) {
+                   return one.active > 0 && std::count(ready.begin(), ready.end(), one.pid) > 0;
+                 }) == 2;
         },
         20s));
     const Finished reload = cluster.verb({"reload"});
@@ -251,13 +253,19 @@ TEST_CASE("D8: a held connection in each does not let old generations pile up") 
 
 TEST_CASE(
     "D12: a reload before the cluster is ready waits for that, and one at the stop is refused") {
-  ClusterOptions slow = quick("env = { FIXTURE_READY_AFTER_MS = \"300\" }\n");
+  ClusterOptions slow = quick();
+  slow.command = {"/bin/sh", "-c", "until [ -e go ]; do sleep 0.1; done; exec " + fixture_worker()};
   slow.wait_until_running = false;
   Cluster cluster(slow);
   REQUIRE(eventually([&] { return cluster.status().has_value(); }, 30s));
-  const Finished reload = cluster.verb({"reload"});
-  CHECK_MESSAGE(reload.code == 0, reload.err);
-  CHECK(is_in("the reload waits: the cluster is starting", cluster.log()));
+  Program reload({clusterd_program(), "reload", cluster.conf()}, cluster.dir().path("said"),
+                 cluster.dir().path("said"));
+  const auto waits = [&] {
+    return is_in("the reload waits: the cluster is starting", cluster.log());
+  };
+  CHECK(eventually(waits, 20s));
+  cluster.dir().write("go", "");
+  CHECK(reload.wait(30s) == 0);
   CHECK(generation(cluster) == 2);
 
   const Client held(cluster.port());

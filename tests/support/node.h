@@ -1,6 +1,7 @@
 #pragma once
 
 #include "tests/support/cluster.h"
+#include "tests/support/local_server.h"
 
 #include <boost/json/object.hpp>
 
@@ -33,8 +34,6 @@ struct NodeSetting {
 [[nodiscard]] std::string node_app(const std::string& name);
 /// JSON as it stands between the quotes of a string in app.conf.
 [[nodiscard]] std::string in_quotes(const std::string& text);
-/// A port that nobody has now, and that the kernel gives to somebody else only by chance.
-[[nodiscard]] std::uint16_t free_port();
 /// A file of examples/.
 [[nodiscard]] std::string example(const std::string& name);
 

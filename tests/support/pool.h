@@ -46,6 +46,10 @@ struct Pool {
            static_cast<std::int64_t>(workers.size()) == n &&
            static_cast<std::int64_t>(taken.size()) == n && *taken.rbegin() == n - 1;
   }
+  [[nodiscard]] bool has(pid_t pid) const {
+    return std::any_of(workers.begin(), workers.end(),
+                       [&](const Worker& worker) { return worker.pid == pid; });
+  }
   /// 0 if nobody is ready there.
   [[nodiscard]] pid_t ready_in(std::int64_t slot) const {
     for (const Worker& worker : workers) {
