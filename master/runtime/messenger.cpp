@@ -67,10 +67,10 @@ void Messenger::leave(ChildId child) {
 }
 
 void Messenger::route(ChildId sender, const CheckedJson& message, std::string_view line) {
-  will_hear(sender, Hears::egg);
   const auto from = members_.find(sender);
   const auto routing = read_routing(message);
   if (from == members_.end() || !routing) return;  // it has not said hello
+  if (from->second.hears == Hears::nothing) will_hear(sender, Hears::egg);
   const auto missed = [&](std::size_t count) {
     could_not_queue(sender, message.string("action").value_or(""), static_cast<std::int64_t>(count),
                     routing->request);

@@ -8,8 +8,7 @@
 
 namespace clusterd::runtime {
 
-/// It has said that it listens: of what has happened by now it hears at once. Telling it can end
-/// it, if it does not read.
+/// It has said that it listens: of what has happened by now it hears at once.
 void Messenger::will_hear(ChildId child, Hears how) {
   const auto found = members_.find(child);
   if (found == members_.end() || found->second.hears >= how) return;
@@ -79,7 +78,6 @@ void Messenger::tell_agent_of_workers() {
   }
 }
 
-/// As Egg's own master does, to those of Node that have spoken as its programs.
 void Messenger::log_reload() {
   for (const ChildId child : router_.everybody()) {
     const auto found = members_.find(child);
