@@ -150,7 +150,7 @@ exec sleep 1000
   Cluster foreign(raw);
   const auto idle_workers = idle.workers();
   const auto foreign_workers = foreign.workers();
-  let_pass(6s);
+  let_pass(kSanitized ? 6s : 10s);
   CHECK(idle.workers() == idle_workers);
   CHECK(foreign.workers() == foreign_workers);
   for (const Cluster* cluster : {&idle, &foreign}) {

@@ -53,7 +53,7 @@ using Heard = std::vector<std::size_t>;
 
 /// `connection` is keep-alive or close. Each request makes the worker send a message to all.
 Finished load_for_a_second(Cluster& cluster, const std::string& connection) {
-  return run({"wrk", "-t1", "-c32", "-d1", "--timeout", "30", "-H", "Connection: " + connection,
+  return run({"wrk", "-t1", "-c32", "-d1", "-H", "Connection: " + connection,
               "http://127.0.0.1:" + std::to_string(cluster.port()) + "/tell"});
 }
 
@@ -187,10 +187,7 @@ TEST_CASE("without clusterd a worker hears itself") {
 TEST_CASE("threads-worker serves, sends and drains on all its threads") {
   for (const char* policy : {"round-robin", "accept-race"}) {
     CAPTURE(policy);
-    Cluster cluster({.workers = 2,
-                     .policy = policy,
-                     .command = {threads_worker()},
-                     .worker_keys = "drain_timeout = \"60s\"\n"});
+    Cluster cluster({.workers = 2, .policy = policy, .command = {threads_worker()}});
     for (const char* connection : {"keep-alive", "close"}) {
       const Finished wrk = load_for_a_second(cluster, connection);
       CAPTURE(wrk.out);
